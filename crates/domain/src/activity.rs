@@ -1,0 +1,66 @@
+//! Activity: the audit log of what was done with connections, by which door and program.
+
+use crate::ids::{ActivityId, ConnectionId, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The door a call came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// The desktop window.
+    Desktop,
+    /// The local socket: the command line and other local programs.
+    Socket,
+    /// A redirect from the browser.
+    Redirect,
+    /// Hearthkey's own background work.
+    Background,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// A connection was made.
+    Connected,
+    /// A sign-in did not succeed.
+    ConnectFailed,
+    /// New tokens were fetched.
+    Refreshed,
+    /// Fetching new tokens failed.
+    RefreshFailed,
+    /// The connection was tested.
+    Tested,
+    /// A request was sent through it.
+    Used,
+    /// Its removal began.
+    Disconnected,
+    /// Its removal was undone.
+    Restored,
+    /// Its credential was ended at the provider.
+    Revoked,
+    /// Ending its credential at the provider failed.
+    RevokeFailed,
+}
+
+/// One entry of the audit log. Holds no secret and no payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Its identifier, ordered by time.
+    pub id: ActivityId,
+    /// The workspace it happened in.
+    pub workspace: WorkspaceId,
+    /// The connection it concerns.
+    pub connection: Option<ConnectionId>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What was done.
+    pub deed: Deed,
+    /// Through which door.
+    pub door: Door,
+    /// By which program, where the door knows.
+    pub program: Option<String>,
+    /// One plain sentence with the outcome.
+    pub detail: String,
+}

@@ -1,0 +1,44 @@
+//! OAuth client registrations (RFC 6749 section 2).
+//!
+//! A registration is the person's own, one offered by a gateway, or one bundled with a connector, tried in that order.
+
+use crate::ids::{ClientId, WorkspaceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A client registration of the person's own. Its secret, where it has one, is sealed in its row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its identifier in this profile.
+    pub id: ClientId,
+    /// The workspace it belongs to.
+    pub workspace: WorkspaceId,
+    /// The connector it is registered for.
+    pub connector: String,
+    /// The authorization server it is registered with, where one connector serves many; else empty.
+    pub issuer: String,
+    /// The `client_id` the authorization server knows it by. Not a secret.
+    pub client_id: String,
+    /// Whether it has a `client_secret` (a confidential client, RFC 6749 section 2.1).
+    pub confidential: bool,
+    /// When it was registered here.
+    pub created_at: Timestamp,
+    /// Compare-and-swap version, and associated data of the sealed secret.
+    pub version: u64,
+}
+
+/// Which registration an authorization or connection uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum ClientChoice {
+    /// The person's own.
+    Own {
+        /// Its row.
+        id: ClientId,
+    },
+    /// The public client that the connector's manifest carries.
+    Bundled {
+        /// The `client_id` the authorization server knows it by.
+        client_id: String,
+    },
+}

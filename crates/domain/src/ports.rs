@@ -1,0 +1,393 @@
+//! The ports: what the verbs in `core` need from the world, as signatures only.
+//!
+//! `platform` and `store` implement them; tests may. No runtime is named here.
+
+use crate::activity::Activity;
+use crate::authorization::PendingAuthorization;
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::egress::EgressPolicy;
+use crate::ids::{AuthorizationId, ClientId, ConnectionId, WorkspaceId};
+use crate::sealed::Sealed;
+use crate::secret::Secret;
+use crate::workspace::Workspace;
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use url::Url;
+
+/// The wall clock.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The present time.
+    fn now(&self) -> Timestamp;
+
+    /// Waits until about `when`; at once if it is past.
+    async fn sleep_until(&self, when: Timestamp);
+}
+
+/// Randomness for identifiers, `state`, PKCE verifiers and jitter. (Keys and nonces are drawn by the vault itself.)
+pub trait Entropy: Send + Sync {
+    /// Fills `buffer` with unpredictable bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// One outgoing request. It never follows a redirect.
+pub struct HttpRequest {
+    /// The request, with an absolute address. Header values that carry secrets are marked sensitive.
+    pub request: http::Request<Bytes>,
+    /// The hosts it may go to; checked against the address, and against what the name resolves to.
+    pub policy: EgressPolicy,
+    /// From the first byte sent to the last received.
+    pub timeout: Duration,
+    /// The largest reply body, in bytes.
+    pub max_reply: usize,
+}
+
+/// Why an outgoing request brought no reply. None of them carries header or body content.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// The address is outside the policy, or its name resolves to a private address that the policy does not allow.
+    #[error("{reason}")]
+    Blocked {
+        /// What was refused.
+        reason: String,
+    },
+    /// Nothing answers there, or the name does not resolve.
+    #[error("{host} could not be reached: {reason}")]
+    Unreachable {
+        /// The host that was asked.
+        host: String,
+        /// The cause in a few words.
+        reason: String,
+    },
+    /// No complete reply in time.
+    #[error("{host} did not answer within {seconds} s")]
+    Timeout {
+        /// The host that was asked.
+        host: String,
+        /// The time allowed.
+        seconds: u64,
+    },
+    /// The connection ended before the reply did. The request may have been carried out.
+    #[error("{host} ended the connection before its answer was complete")]
+    Cut {
+        /// The host that was asked.
+        host: String,
+    },
+    /// The reply is larger than allowed.
+    #[error("{host} sent more than the {limit} bytes allowed")]
+    TooLarge {
+        /// The host that was asked.
+        host: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// The HTTP client for every outgoing call.
+#[async_trait]
+pub trait Http: Send + Sync {
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no complete reply; any status code is a reply.
+    async fn send(&self, request: HttpRequest) -> Result<http::Response<Bytes>, HttpError>;
+}
+
+/// What an OS keychain answered instead of an item.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyStoreError {
+    /// There is no keychain on this system or in this session.
+    #[error("no keychain is running in this session ({reason})")]
+    Absent {
+        /// What the platform said.
+        reason: String,
+    },
+    /// The keychain is there, and locked.
+    #[error("the keychain is locked")]
+    Locked,
+    /// It did not answer in time.
+    #[error("the keychain did not answer within {seconds} s")]
+    Hanging {
+        /// The time allowed.
+        seconds: u64,
+    },
+    /// It answered with another error.
+    #[error("the keychain refused: {reason}")]
+    Refused {
+        /// What the platform said.
+        reason: String,
+    },
+}
+
+/// The OS keychain, which holds one item: the vault key.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// Reads the item of a vault. `None` only when the keychain is open and has no such item.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`] by the state of the keychain.
+    async fn read(&self, vault: &str) -> Result<Option<Secret>, KeyStoreError>;
+
+    /// Writes the item of a vault and reads it back: success means that it is there.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`] by the state of the keychain.
+    async fn write(&self, vault: &str, value: Secret) -> Result<(), KeyStoreError>;
+}
+
+/// Opens addresses in the person's browser.
+#[async_trait]
+pub trait Browser: Send + Sync {
+    /// Opens `address`.
+    ///
+    /// # Errors
+    /// A few words when no browser could be started.
+    async fn open(&self, address: &Url) -> Result<(), String>;
+}
+
+/// What is told to the browser tab that returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndPage {
+    /// The HTTP status code.
+    pub status: u16,
+    /// A complete HTML document without scripts.
+    pub html: String,
+}
+
+/// Answers one return of a browser. It is handed the query string without its question mark.
+#[async_trait]
+pub trait RedirectHandler: Send + Sync {
+    /// Handles the return and says what the tab shows, and whether the flow is over and the listener can close.
+    async fn arrived(&self, query: String) -> (EndPage, bool);
+}
+
+/// Loopback redirects (RFC 8252 section 7.3).
+#[async_trait]
+pub trait Loopback: Send + Sync {
+    /// Listens on `127.0.0.1` (on `port`, else any free one) for one flow, until its handler says it is over or `until`.
+    /// Requests for other paths are answered with 404 and change nothing.
+    ///
+    /// # Errors
+    /// A few words when the port cannot be had.
+    async fn listen(
+        &self,
+        port: Option<u16>,
+        until: Timestamp,
+        handler: std::sync::Arc<dyn RedirectHandler>,
+    ) -> Result<Url, String>;
+}
+
+/// Starts the bundled sandbox.
+#[async_trait]
+pub trait SandboxHost: Send + Sync {
+    /// Makes sure that the sandbox answers at `base`, starting it if it does not.
+    ///
+    /// # Errors
+    /// A sentence saying what is missing and what to do.
+    async fn ensure_running(&self, base: &Url) -> Result<(), String>;
+}
+
+/// What the process that owns the profile can be asked to do with itself.
+pub trait Host: Send + Sync {
+    /// Ends in favour of the desktop app, after what is under way has settled.
+    ///
+    /// # Errors
+    /// A sentence when this kind of process does not give way.
+    fn hand_over(&self) -> Result<(), String>;
+
+    /// Brings the window to the front.
+    ///
+    /// # Errors
+    /// A sentence when this kind of process has none.
+    fn show_window(&self) -> Result<(), String>;
+}
+
+/// What a vault is known by, from its first start on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultRecord {
+    /// The vault's identifier: the account of its keychain item, and part of every seal.
+    pub vault_id: String,
+    /// Generation of the keychain key that the workspace keys are sealed under.
+    pub generation: u32,
+    /// A value derived from that key, to tell a wrong key from a corrupt row.
+    pub key_check: Vec<u8>,
+}
+
+/// A workspace and its sealed key.
+#[derive(Debug, Clone)]
+pub struct WorkspaceRow {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Its key, sealed by the keychain key.
+    pub sealed_key: Sealed,
+}
+
+/// A sealed credential, as its row holds it.
+#[derive(Debug, Clone)]
+pub struct CredentialRow {
+    /// Raised with every write; part of the seal.
+    pub version: u64,
+    /// Canonical text of the egress policy; part of the seal.
+    pub policy: String,
+    /// Who issued it; part of the seal.
+    pub issuer: String,
+    /// The envelope.
+    pub sealed: Sealed,
+}
+
+/// Figures and findings about the database.
+#[derive(Debug, Clone)]
+pub struct StoreHealth {
+    /// The version of SQLite that is linked.
+    pub sqlite_version: String,
+    /// The file.
+    pub file: String,
+    /// What SQLite's quick check found; empty when the file is sound.
+    pub damage: Vec<String>,
+}
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The row changed, or is gone, since it was read.
+    #[error("it was changed at the same time")]
+    Conflict,
+    /// The label is taken in this workspace.
+    #[error("the name {label:?} is taken")]
+    LabelTaken {
+        /// The label.
+        label: String,
+    },
+    /// The disk is full.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The database was written by a newer Hearthkey.
+    #[error("the database has version {found}; this Hearthkey reads up to {known}")]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// A row does not read as what it should be.
+    #[error("a row of {table} is unreadable: {reason}")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// What is wrong with it; no content.
+        reason: String,
+    },
+    /// SQLite failed otherwise.
+    #[error("the database failed: {reason}")]
+    Failed {
+        /// SQLite's words.
+        reason: String,
+    },
+}
+
+/// `vault.db`: connections, sealed secrets, clients, pending authorizations and the activity that concerns them.
+///
+/// One intention-named method per transaction. A method that returns `Ok` has committed durably.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What the vault is known by; `None` before the first start has founded it.
+    async fn vault_record(&self) -> Result<Option<VaultRecord>, StoreError>;
+    /// Founds the vault with its first workspace. Refused with [`StoreError::Conflict`] if one is there.
+    async fn found_vault(&self, record: VaultRecord, first: WorkspaceRow) -> Result<(), StoreError>;
+    /// Every workspace.
+    async fn workspaces(&self) -> Result<Vec<WorkspaceRow>, StoreError>;
+
+    /// The connections of a workspace, by label. Unreadable rows are left out; [`Store::health`] names them.
+    async fn connections(&self, workspace: WorkspaceId) -> Result<Vec<Connection>, StoreError>;
+    /// One connection.
+    async fn connection(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError>;
+    /// Its sealed credential.
+    async fn credential(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<Option<CredentialRow>, StoreError>;
+    /// Adds a connection and its credential.
+    async fn add_connection(
+        &self,
+        connection: Connection,
+        credential: CredentialRow,
+        activity: Activity,
+    ) -> Result<(), StoreError>;
+    /// Writes a connection whose stored version is `connection.version`, and raises it.
+    async fn update_connection(
+        &self,
+        connection: Connection,
+        activity: Option<Activity>,
+    ) -> Result<(), StoreError>;
+    /// Replaces a credential whose stored version is one below `credential.version`, with its connection.
+    async fn replace_credential(
+        &self,
+        connection: Connection,
+        credential: CredentialRow,
+        activity: Activity,
+    ) -> Result<(), StoreError>;
+    /// Notes a use. Written lazily, lost at worst; never waits.
+    fn note_use(&self, activity: Activity);
+    /// Removes a connection and its credential for good.
+    async fn purge_connection(&self, workspace: WorkspaceId, id: ConnectionId) -> Result<(), StoreError>;
+    /// The connections of all workspaces whose removal is due at `now`.
+    async fn due_for_purge(&self, now: Timestamp) -> Result<Vec<Connection>, StoreError>;
+    /// The newest activity, of one connection or of the whole workspace.
+    async fn activity(
+        &self,
+        workspace: WorkspaceId,
+        connection: Option<ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<Activity>, StoreError>;
+
+    /// The person's own client for a connector and issuer.
+    async fn client_for(
+        &self,
+        workspace: WorkspaceId,
+        connector: &str,
+        issuer: &str,
+    ) -> Result<Option<Client>, StoreError>;
+    /// A client with its sealed secret.
+    async fn client(
+        &self,
+        workspace: WorkspaceId,
+        id: ClientId,
+    ) -> Result<Option<(Client, Option<Sealed>)>, StoreError>;
+    /// Adds a client, or replaces the one of the same workspace, connector and issuer.
+    async fn put_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError>;
+
+    /// Remembers a flow and its sealed verifier.
+    async fn begin_authorization(
+        &self,
+        pending: PendingAuthorization,
+        verifier: Sealed,
+    ) -> Result<(), StoreError>;
+    /// Takes the flow with this `state` digest out of the store: whoever gets it is the only one.
+    async fn take_authorization(
+        &self,
+        state_digest: &str,
+    ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError>;
+    /// Forgets a flow. True if it was there.
+    async fn cancel_authorization(&self, id: AuthorizationId) -> Result<bool, StoreError>;
+    /// The flows still open at `now`; forgets the others.
+    async fn open_authorizations(&self, now: Timestamp) -> Result<Vec<PendingAuthorization>, StoreError>;
+    /// Writes one entry of the audit log.
+    async fn record(&self, activity: Activity) -> Result<(), StoreError>;
+
+    /// Checks the file and counts unreadable rows.
+    async fn health(&self) -> Result<StoreHealth, StoreError>;
+}
+
+/// How long the OS keychain may take where no prompt is shown.
+pub const KEYCHAIN_DEADLINE: SignedDuration = SignedDuration::from_secs(5);
