@@ -1,0 +1,93 @@
+use super::KeychainKey;
+use crate::error::KeychainTextError::{self, *};
+use proptest::prelude::*;
+
+const A: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const B: &str = "__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA";
+
+#[track_caller]
+fn check(text: &str, expected: Result<u32, KeychainTextError>) {
+    let parsed = KeychainKey::parse(text);
+    assert_eq!(
+        parsed.as_ref().map(KeychainKey::newest_generation),
+        expected.as_ref().copied(),
+        "{text}"
+    );
+    if let Ok(key) = parsed {
+        assert_eq!(*key.encode(), text);
+    }
+}
+
+#[test]
+fn both_shapes_are_read_and_written_alike() {
+    check(&format!("ks1;g=1:{A}"), Ok(1));
+    check(&format!("ks1;g=2:{B};g=1:{A}"), Ok(2));
+    check(&format!("ks1;g=4294967295:{B};g=4294967294:{A}"), Ok(u32::MAX));
+}
+
+#[test]
+fn each_fault_has_its_own_name() {
+    check("", Err(UnknownForm));
+    check(&format!("ks2;g=1:{A}"), Err(UnknownForm));
+    check(&format!(" ks1;g=1:{A}"), Err(UnknownForm));
+    check("ks1;", Err(PartMalformed));
+    check(&format!("ks1;1:{A}"), Err(PartMalformed));
+    check(&format!("ks1;g=1={A}"), Err(PartMalformed));
+    check(&format!("ks1;g=1:{A};"), Err(PartMalformed));
+    for number in ["", "0", "01", "+1", "-1", "1 ", "x", "4294967296", "١"] {
+        check(&format!("ks1;g={number}:{A}"), Err(GenerationMalformed));
+    }
+    check("ks1;g=1:", Err(KeyLength { length: 0 }));
+    check(&format!("ks1;g=1:{A}="), Err(KeyLength { length: 44 }));
+    check(&format!("ks1;g=1:{A}\n"), Err(KeyLength { length: 44 }));
+    check(&format!("ks1;g=1:+{}", &A[1..]), Err(KeyEncoding));
+    check(&format!("ks1;g=1:{}=", &A[1..]), Err(KeyEncoding));
+    // The last character carries two bits beyond the 32 bytes; they must be zero.
+    check(&format!("ks1;g=1:{}9", &A[..42]), Err(KeyEncoding));
+    for (newest, previous) in [(1, 2), (3, 1), (1, 1), (1, u32::MAX)] {
+        check(
+            &format!("ks1;g={newest}:{B};g={previous}:{A}"),
+            Err(GenerationOrder),
+        );
+    }
+    check(&format!("ks1;g=2:{A};g=1:{A}"), Err(KeyRepeated));
+    check(&format!("ks1;g=3:{A};g=2:{B};g=1:{A}"), Err(TooManyGenerations));
+}
+
+#[test]
+fn a_generated_key_is_generation_one_and_new() {
+    let (one, two) = (KeychainKey::generate().unwrap(), KeychainKey::generate().unwrap());
+    check(&one.encode(), Ok(1));
+    assert_ne!(*one.encode(), *two.encode());
+}
+
+#[test]
+fn debug_and_errors_show_no_key() {
+    let key = KeychainKey::parse(&format!("ks1;g=2:{B};g=1:{A}")).unwrap();
+    assert_eq!(format!("{key:?}"), "KeychainKey { generations: [2, 1], .. }");
+    let error = KeychainKey::parse(&format!("ks1;g=1:{A}{B}")).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("AAECAw"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in any::<String>()) {
+        let _ = KeychainKey::parse(&text);
+    }
+
+    #[test]
+    fn any_text_of_the_right_build_is_read_back_as_it_was_or_refused(
+        text in "ks1;(g=[0-9+]{0,11}:[A-Za-z0-9_+=-]{42,44};?){0,3}",
+    ) {
+        if let Ok(key) = KeychainKey::parse(&text) {
+            prop_assert_eq!(&*key.encode(), &text);
+        }
+    }
+
+    #[test]
+    fn any_key_is_written_and_read_back(number in 1..=u32::MAX, key in any::<[u8; 32]>()) {
+        use base64::Engine;
+        let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key);
+        check(&format!("ks1;g={number}:{key}"), Ok(number));
+    }
+}
