@@ -1,0 +1,253 @@
+//! The browser's return: the end of a sign-in, from the query string to the stored connection and the page in the tab.
+
+use super::FlowState;
+use crate::changes::Topic;
+use crate::error::Failure;
+use crate::oauth::{ActingClient, state_digest};
+use crate::tokens::first_grant;
+use crate::vault_gate::place;
+use crate::{Caller, Error, Hearthkey, end_page};
+use async_trait::async_trait;
+use hearthkey_connectors::Manifest;
+use hearthkey_connectors::request::{api_base, egress_policy};
+use hearthkey_domain::Secret;
+use hearthkey_domain::activity::Deed;
+use hearthkey_domain::authorization::{Callback, PendingAuthorization};
+use hearthkey_domain::connection::{Connection, Identity, Status};
+use hearthkey_domain::credential::Credential;
+use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
+use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
+use hearthkey_domain::sealed::Sealed;
+use std::sync::{Arc, Weak};
+
+/// Waits for the return of one sign-in.
+pub(super) struct Arrival {
+    app: Weak<Hearthkey>,
+    id: AuthorizationId,
+    caller: Caller,
+    state_digest: String,
+}
+
+impl Arrival {
+    pub(super) fn new(
+        app: &Arc<Hearthkey>,
+        id: AuthorizationId,
+        caller: &Caller,
+        state_digest: String,
+    ) -> Self {
+        Self {
+            app: Arc::downgrade(app),
+            id,
+            caller: caller.clone(),
+            state_digest,
+        }
+    }
+}
+
+#[async_trait]
+impl RedirectHandler for Arrival {
+    /// A return that is not this flow's is answered and changes nothing: any program on this computer may call here.
+    async fn arrived(&self, query: String) -> (EndPage, bool) {
+        let Ok(callback) = Callback::parse(&query) else {
+            return (end_page::not_expected(), false);
+        };
+        let Some(app) = self.app.upgrade() else {
+            return (end_page::not_expected(), true);
+        };
+        if state_digest(&callback.state) != self.state_digest {
+            return (end_page::not_expected(), false);
+        }
+        let (id, caller) = (self.id, self.caller.clone());
+        let task = {
+            let app = Arc::clone(&app);
+            app.unhurried
+                .clone()
+                .spawn(async move { app.finish_authorization(id, &caller, callback).await })
+        };
+        let page = match task.await {
+            Ok(Ok((manifest_name, connection))) => end_page::connected(&manifest_name, &connection),
+            Ok(Err(error)) => end_page::failed(&error),
+            Err(_) => end_page::failed(&Error::Internal("the sign-in did not finish")),
+        };
+        (page, true)
+    }
+}
+
+impl Hearthkey {
+    async fn finish_authorization(
+        &self,
+        id: AuthorizationId,
+        caller: &Caller,
+        callback: Callback,
+    ) -> Result<(String, Connection), Error> {
+        let taken = self
+            .ports
+            .store
+            .take_authorization(&state_digest(&callback.state))
+            .await?;
+        let Some((pending, verifier)) = taken else {
+            return Err(Error::Cancelled);
+        };
+        self.flows.advance(id, FlowState::Exchanging);
+        let (workspace, connector) = (pending.workspace, pending.connector.clone());
+        let outcome = self.connect(caller, pending, verifier, callback).await;
+        match &outcome {
+            Ok((_, connection)) => {
+                self.flows.advance(id, FlowState::Connected(connection.id));
+                self.changes.tell(Topic::Connections);
+            }
+            Err(error) => {
+                self.flows.advance(id, FlowState::Failed(Failure::from(error)));
+                let detail = format!("{connector}: {error}");
+                let entry = self.entry(caller, workspace, None, Deed::ConnectFailed, detail);
+                self.ports.store.record(entry).await?;
+            }
+        }
+        outcome
+    }
+
+    async fn connect(
+        &self,
+        caller: &Caller,
+        pending: PendingAuthorization,
+        verifier: Sealed,
+        callback: Callback,
+    ) -> Result<(String, Connection), Error> {
+        let (pending, code) = pending.accept(callback, self.now()).map_err(Error::Return)?;
+        let missing = || Error::NotFound {
+            what: "connector",
+            name: pending.connector.clone(),
+        };
+        let manifest = self.catalog.get(&pending.connector).ok_or_else(missing)?;
+        let (ws, row) = (pending.workspace.to_string(), pending.id.to_string());
+        let place = place::verifier(&ws, &row, &pending.server.issuer);
+        let opened = self.vault().await?.unseal(place, &verifier);
+        let unreadable = || Error::Unreadable {
+            what: "code verifier",
+            name: manifest.name.clone(),
+        };
+        let verifier = opened
+            .ok()
+            .and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
+        let verifier = verifier.ok_or_else(unreadable)?;
+
+        let base = api_base(manifest, &pending.values)?;
+        let policy = egress_policy(manifest, &base, Some(&pending.server)).map_err(|e| Error::Input {
+            field: "connector".into(),
+            expected: e.to_string(),
+        })?;
+        let (client_id, client_secret) = self
+            .client_credentials(pending.workspace, &pending.client)
+            .await?;
+        let client = ActingClient {
+            server: pending.server,
+            client_id,
+            client_secret,
+            policy,
+        };
+        let tokens = self
+            .exchange_code(&client, &code, &verifier, &pending.redirect_uri, &pending.scopes)
+            .await
+            .map_err(|failure| failure.into_error(&manifest.name))?;
+
+        let now = self.now();
+        let ActingClient { server, policy, .. } = client;
+        let grant = first_grant(server, pending.client, pending.scopes, &tokens);
+        let issuer = grant.server.issuer.clone();
+        let credential = Credential::OAuth2(tokens);
+        // The tokens are the precious part: a service that will not say who this is does not cost the sign-in.
+        let identity = self
+            .identify(
+                manifest,
+                &pending.method,
+                &pending.values,
+                Some(&grant.server),
+                &policy,
+                &credential,
+            )
+            .await
+            .unwrap_or_default();
+        let connection = Connection {
+            id: ConnectionId::new(now, self.random()),
+            workspace: pending.workspace,
+            connector: pending.connector,
+            method: pending.method,
+            label: String::new(),
+            status: Status::Active,
+            identity,
+            values: pending.values,
+            oauth: Some(grant),
+            masked_key: None,
+            created_at: now,
+            last_used_at: None,
+            last_tested_at: None,
+            last_refreshed_at: None,
+            version: 1,
+        };
+        let row = self
+            .seal_credential(&connection, 1, issuer, &policy, &credential)
+            .await?;
+        let connection = self
+            .add_labelled(
+                caller,
+                manifest,
+                connection,
+                pending.label,
+                |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry),
+            )
+            .await?;
+        Ok((manifest.name.clone(), connection))
+    }
+
+    /// Adds a connection under the label asked for, or the first free one made from the connector's name. A label that was
+    /// taken meanwhile is numbered too: what was signed in is not thrown away for a name.
+    pub(crate) async fn add_labelled<F, Adding>(
+        &self,
+        caller: &Caller,
+        manifest: &Manifest,
+        mut connection: Connection,
+        label: Option<String>,
+        add: F,
+    ) -> Result<Connection, Error>
+    where
+        F: Fn(Connection, hearthkey_domain::activity::Activity) -> Adding,
+        Adding: Future<Output = Result<(), StoreError>>,
+    {
+        let wanted = label.unwrap_or_else(|| manifest.name.clone());
+        for number in 1..1000 {
+            connection.label = if number == 1 {
+                wanted.clone()
+            } else {
+                format!("{wanted} {number}")
+            };
+            let detail = connected_as(&connection.identity);
+            let entry = self.entry_for(caller, &connection, Deed::Connected, detail);
+            match add(connection.clone(), entry).await {
+                Err(StoreError::LabelTaken { .. }) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => return Ok(connection),
+            }
+        }
+        Err(StoreError::LabelTaken { label: wanted }.into())
+    }
+
+    pub(crate) async fn check_label_free(&self, workspace: WorkspaceId, label: &str) -> Result<(), Error> {
+        let taken = self.ports.store.connections(workspace).await?;
+        if taken
+            .iter()
+            .any(|connection| connection.label.eq_ignore_ascii_case(label))
+        {
+            return Err(StoreError::LabelTaken {
+                label: label.to_owned(),
+            }
+            .into());
+        }
+        Ok(())
+    }
+}
+
+fn connected_as(identity: &Identity) -> String {
+    identity
+        .display()
+        .map_or_else(|| "Connected".to_owned(), |who| format!("Connected as {who}"))
+}

@@ -1,0 +1,136 @@
+//! Which client registration a sign-in runs as: the person's own, else the bundled one.
+
+use super::OwnClient;
+use crate::changes::Topic;
+use crate::vault_gate::place;
+use crate::{Error, Hearthkey};
+use hearthkey_connectors::manifest::{Manifest, OAuth2, SecretRule};
+use hearthkey_domain::client::{Client, ClientChoice};
+use hearthkey_domain::ids::{ClientId, WorkspaceId};
+
+impl Hearthkey {
+    /// The `client_id` of the person's own registration for a connector, where its issuer is known beforehand.
+    pub async fn own_client_id(&self, manifest: &Manifest, oauth: &OAuth2) -> Option<String> {
+        let issuer = &oauth.server.as_ref()?.issuer;
+        let workspace = self
+            .ports
+            .store
+            .workspaces()
+            .await
+            .ok()?
+            .into_iter()
+            .next()?
+            .workspace
+            .id;
+        let client = self
+            .ports
+            .store
+            .client_for(workspace, &manifest.id, issuer)
+            .await
+            .ok()??;
+        Some(client.client_id)
+    }
+
+    pub(super) async fn choose_client(
+        &self,
+        workspace: WorkspaceId,
+        manifest: &Manifest,
+        oauth: &OAuth2,
+        issuer: &str,
+        typed: Option<OwnClient>,
+    ) -> Result<ClientChoice, Error> {
+        if let Some(typed) = typed {
+            return self.keep_client(workspace, manifest, oauth, issuer, typed).await;
+        }
+        if let Some(own) = self
+            .ports
+            .store
+            .client_for(workspace, &manifest.id, issuer)
+            .await?
+        {
+            return Ok(ClientChoice::Own { id: own.id });
+        }
+        if let Some(client_id) = &oauth.client.bundled {
+            return Ok(ClientChoice::Bundled {
+                client_id: client_id.clone(),
+            });
+        }
+        let console = oauth
+            .client
+            .console
+            .as_ref()
+            .map_or(String::new(), |url| format!(" at {url}"));
+        Err(Error::Input {
+            field: "client".into(),
+            expected: format!(
+                "{} needs a client of your own: register one{console} with the redirect {}",
+                manifest.name, oauth.client.redirect
+            ),
+        })
+    }
+
+    async fn keep_client(
+        &self,
+        workspace: WorkspaceId,
+        manifest: &Manifest,
+        oauth: &OAuth2,
+        issuer: &str,
+        typed: OwnClient,
+    ) -> Result<ClientChoice, Error> {
+        let refuse = |field: &str, expected: &str| {
+            let (field, expected) = (field.to_owned(), expected.to_owned());
+            Err(Error::Input { field, expected })
+        };
+        let client_id = typed.client_id.trim();
+        if client_id.is_empty() || client_id.len() > 500 || client_id.chars().any(char::is_control) {
+            return refuse(
+                "client.client_id",
+                "the client ID that the service shows was expected",
+            );
+        }
+        let secret = typed.client_secret.filter(|secret| !secret.is_empty());
+        match (oauth.client.secret, &secret) {
+            (SecretRule::Required, None) => {
+                return refuse(
+                    "client.client_secret",
+                    "the service accepts no client without its secret",
+                );
+            }
+            (SecretRule::None, Some(_)) => {
+                return refuse("client.client_secret", "clients of this service have no secret");
+            }
+            _ => {}
+        }
+        let before = self
+            .ports
+            .store
+            .client_for(workspace, &manifest.id, issuer)
+            .await?;
+        let now = self.now();
+        let client = Client {
+            id: before
+                .as_ref()
+                .map_or_else(|| ClientId::new(now, self.random()), |client| client.id),
+            workspace,
+            connector: manifest.id.clone(),
+            issuer: issuer.to_owned(),
+            client_id: client_id.to_owned(),
+            confidential: secret.is_some(),
+            created_at: now,
+            version: before.map_or(1, |client| client.version + 1),
+        };
+        let (ws, row) = (workspace.to_string(), client.id.to_string());
+        let place = place::client_secret(&ws, &row, client.version, issuer);
+        let sealed = match &secret {
+            Some(secret) => {
+                let sealed = self.vault().await?.seal(place, secret.expose().as_bytes());
+                Some(sealed.map_err(|_| Error::Internal("a client secret could not be sealed"))?)
+            }
+            None => None,
+        };
+        let id = client.id;
+        self.ports.store.put_client(client, sealed).await?;
+        self.changes.tell(Topic::Connectors);
+        Ok(ClientChoice::Own { id })
+    }
+}

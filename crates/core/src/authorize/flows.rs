@@ -1,0 +1,131 @@
+//! Sign-ins under way, for whoever watches them. What must survive a restart is in the store; this is the view of it.
+
+use crate::Error;
+use crate::error::Failure;
+use hearthkey_domain::ids::{AuthorizationId, ConnectionId};
+use hearthkey_domain::ports::Clock;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use url::Url;
+
+/// A sign-in and how far it is.
+#[derive(Debug, Clone)]
+pub struct Authorization {
+    /// Its identifier.
+    pub id: AuthorizationId,
+    /// The connector.
+    pub connector: String,
+    /// Where the browser goes.
+    pub authorize_url: Url,
+    /// Where it returns to.
+    pub redirect_uri: Url,
+    /// When it is given up.
+    pub expires_at: Timestamp,
+    /// Whether a browser was opened for it.
+    pub browser_opened: bool,
+    /// How far it is.
+    pub state: FlowState,
+}
+
+/// How far a sign-in is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowState {
+    /// The browser has not returned.
+    Waiting,
+    /// It returned; the code is being exchanged.
+    Exchanging,
+    /// The connection is there.
+    Connected(ConnectionId),
+    /// It failed.
+    Failed(Failure),
+    /// The person gave it up.
+    Cancelled,
+}
+
+impl FlowState {
+    /// Whether it will not change any more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Connected(_) | Self::Failed(_) | Self::Cancelled)
+    }
+}
+
+/// How many ended sign-ins are remembered for whoever asks late.
+const REMEMBERED: usize = 64;
+
+#[derive(Default)]
+pub(crate) struct Flows(Mutex<BTreeMap<AuthorizationId, watch::Sender<Authorization>>>);
+
+impl Flows {
+    pub(crate) fn add(&self, authorization: Authorization, now: Timestamp) {
+        let mut flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if flows.len() >= REMEMBERED {
+            flows.retain(|_, sender| {
+                let flow = sender.borrow();
+                !flow.state.is_final() && flow.expires_at > now
+            });
+        }
+        flows.insert(authorization.id, watch::Sender::new(authorization));
+    }
+
+    pub(crate) fn advance(&self, id: AuthorizationId, state: FlowState) {
+        let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = flows.get(&id) {
+            sender.send_modify(|authorization| authorization.state = state);
+        }
+    }
+
+    pub(crate) fn get(&self, id: AuthorizationId) -> Result<watch::Receiver<Authorization>, Error> {
+        let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = || Error::NotFound {
+            what: "sign-in",
+            name: id.to_string(),
+        };
+        flows.get(&id).map(watch::Sender::subscribe).ok_or_else(missing)
+    }
+}
+
+/// The states of one sign-in, from the present one to its end.
+pub struct FlowStream {
+    receiver: watch::Receiver<Authorization>,
+    clock: Arc<dyn Clock>,
+    begun: bool,
+    over: bool,
+}
+
+impl FlowStream {
+    pub(crate) fn new(receiver: watch::Receiver<Authorization>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            receiver,
+            clock,
+            begun: false,
+            over: false,
+        }
+    }
+
+    /// The next state; `None` after the final one. A sign-in whose time is over fails here.
+    pub async fn next(&mut self) -> Option<Authorization> {
+        if self.over {
+            return None;
+        }
+        if self.begun {
+            let deadline = self.receiver.borrow().expires_at;
+            tokio::select! {
+                changed = self.receiver.changed() => changed.ok()?,
+                () = self.clock.sleep_until(deadline) => {
+                    self.over = true;
+                    let mut flow = self.receiver.borrow().clone();
+                    let expired = Error::Return(hearthkey_domain::authorization::ReturnRefused::Expired);
+                    flow.state = FlowState::Failed(Failure::from(&expired));
+                    return Some(flow);
+                }
+            }
+        }
+        self.begun = true;
+        let flow = self.receiver.borrow_and_update().clone();
+        self.over = flow.state.is_final();
+        Some(flow)
+    }
+}

@@ -1,0 +1,227 @@
+//! Using a connection: a request through it, to its API's host and nowhere else.
+
+use crate::outgoing::CALL_TIMEOUT;
+use crate::tokens::{Opened, inject, without_secrets};
+use crate::{Caller, Error, Hearthkey};
+use bytes::Bytes;
+use hearthkey_connectors::manifest::Manifest;
+use hearthkey_connectors::request::{api_base, below, caller_header};
+use hearthkey_domain::ids::{BlobId, ConnectionId, WorkspaceId};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use std::sync::Arc;
+
+/// The largest reply that is kept, in bytes.
+const REPLY_MAX: usize = crate::blobs::BLOB_MAX;
+/// The largest text that is handed over inside JSON, in bytes.
+const INLINE_MAX: usize = 256 * 1024;
+
+/// A request through a connection, as a caller words it.
+#[derive(Debug, Default)]
+pub struct UsageRequest {
+    /// GET, HEAD, POST, PUT, PATCH or DELETE.
+    pub method: String,
+    /// Path below the API's base, with its query.
+    pub path: String,
+    /// Headers of the caller's own.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Body>,
+}
+
+/// A body, on its way in or out.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Text.
+    Text(String),
+    /// Bytes kept as a blob.
+    Blob(BlobId),
+}
+
+/// The reply to a request through a connection.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers, without cookies.
+    pub headers: Vec<(String, String)>,
+    /// The body; `None` when it is empty.
+    pub body: Option<Body>,
+    /// The label of the connection that was used.
+    pub connection: String,
+}
+
+impl Hearthkey {
+    /// Sends a request through a connection. Whatever the path says, it goes to the API's host; the credential is put in
+    /// here, and taken out of the reply should the service echo it.
+    ///
+    /// # Errors
+    /// Bad input, a connection that cannot be used, or no reply. A reply of any status is `Ok`.
+    pub async fn request(
+        self: &Arc<Self>,
+        caller: &Caller,
+        name: &str,
+        wanted: UsageRequest,
+    ) -> Result<Reply, Error> {
+        let connection = self.find(name).await?;
+        let manifest = self.manifest_of(&connection)?;
+        let request = self.worded(manifest, &connection, &wanted)?;
+        let sent = self
+            .send_through(caller, manifest, connection.workspace, connection.id, request)
+            .await;
+        let outcome = match &sent {
+            Ok((reply, _)) => reply.status().as_u16().to_string(),
+            Err(error) => error.to_string(),
+        };
+        let path = wanted.path.split('?').next().unwrap_or_default();
+        self.note_use(
+            caller,
+            &connection,
+            format!("{} {path}: {outcome}", wanted.method),
+        );
+        let (reply, opened) = sent?;
+        self.handed_over(reply, &opened)
+    }
+
+    fn worded(
+        &self,
+        manifest: &Manifest,
+        connection: &hearthkey_domain::connection::Connection,
+        wanted: &UsageRequest,
+    ) -> Result<Request<Bytes>, Error> {
+        let input = |field: &str, expected: &str| Error::Input {
+            field: field.to_owned(),
+            expected: expected.to_owned(),
+        };
+        let method = match wanted.method.as_str() {
+            "GET" => Method::GET,
+            "HEAD" => Method::HEAD,
+            "POST" => Method::POST,
+            "PUT" => Method::PUT,
+            "PATCH" => Method::PATCH,
+            "DELETE" => Method::DELETE,
+            _ => {
+                return Err(input(
+                    "method",
+                    "GET, HEAD, POST, PUT, PATCH or DELETE was expected",
+                ));
+            }
+        };
+        let address = below(&api_base(manifest, &connection.values)?, &wanted.path)?;
+        let (body, media_type) = match &wanted.body {
+            None => (Bytes::new(), None),
+            Some(Body::Text(text)) => (Bytes::from(text.clone()), Some("application/json".to_owned())),
+            Some(Body::Blob(id)) => {
+                let blob = self.blob(*id)?;
+                (blob.bytes, Some(blob.media_type))
+            }
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = address
+            .as_str()
+            .parse()
+            .map_err(|_| input("path", "this path cannot be sent"))?;
+        let headers = request.headers_mut();
+        let json = header::HeaderValue::from_static("application/json");
+        headers.insert(header::ACCEPT, json);
+        if let Some(value) = media_type.and_then(|text| text.parse().ok()) {
+            headers.insert(header::CONTENT_TYPE, value);
+        }
+        put_api_headers(manifest, headers);
+        let api_key = manifest
+            .method(Some(&connection.method))
+            .and_then(|m| m.api_key.as_ref());
+        let injected: Vec<&str> = api_key
+            .iter()
+            .flat_map(|key| &key.inject)
+            .map(|injection| injection.header.as_str())
+            .collect();
+        for (name, value) in &wanted.headers {
+            let (name, value) = caller_header(name, value, &injected)?;
+            headers.insert(name, value);
+        }
+        Ok(request)
+    }
+
+    /// Sends a request with a connection's credential; once more with a renewed one if the provider refuses it.
+    pub(crate) async fn send_through(
+        self: &Arc<Self>,
+        caller: &Caller,
+        manifest: &Manifest,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        request: Request<Bytes>,
+    ) -> Result<(Response<Bytes>, Opened), Error> {
+        let opened = self.usable(caller, workspace, id).await?;
+        self.start_program(manifest, &opened.connection.values).await?;
+        let reply = self.send_as(manifest, &opened, request.clone()).await?;
+        if reply.status() == StatusCode::UNAUTHORIZED
+            && let Some(renewed) = self.after_refusal(caller, &opened).await?
+        {
+            let reply = self.send_as(manifest, &renewed, request).await?;
+            return Ok((reply, renewed));
+        }
+        Ok((reply, opened))
+    }
+
+    async fn send_as(
+        &self,
+        manifest: &Manifest,
+        opened: &Opened,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Error> {
+        inject(
+            manifest,
+            &opened.connection.method,
+            &opened.credential,
+            request.headers_mut(),
+        )?;
+        Ok(self
+            .send(request, &opened.policy, CALL_TIMEOUT, REPLY_MAX)
+            .await?)
+    }
+
+    fn handed_over(&self, reply: Response<Bytes>, opened: &Opened) -> Result<Reply, Error> {
+        let clean = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            without_secrets(&opened.credential, &mut bytes);
+            bytes
+        };
+        let readable = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let headers = reply
+            .headers()
+            .iter()
+            .filter(|(name, _)| !matches!(**name, header::SET_COOKIE | header::WWW_AUTHENTICATE))
+            .map(|(name, value)| (name.to_string(), readable(clean(value.as_bytes()))))
+            .collect();
+        let media_type = reply
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("application/octet-stream")
+            .to_owned();
+        let body = match String::from_utf8(clean(reply.body())) {
+            Ok(text) if text.is_empty() => None,
+            Ok(text) if text.len() <= INLINE_MAX => Some(Body::Text(text)),
+            Ok(text) => Some(Body::Blob(self.keep_blob(Bytes::from(text), media_type)?)),
+            Err(binary) => Some(Body::Blob(
+                self.keep_blob(binary.into_bytes().into(), media_type)?,
+            )),
+        };
+        Ok(Reply {
+            status: reply.status().as_u16(),
+            headers,
+            body,
+            connection: opened.connection.label.clone(),
+        })
+    }
+}
+
+/// The headers a manifest gives every request of its API.
+pub(crate) fn put_api_headers(manifest: &Manifest, headers: &mut HeaderMap) {
+    for (name, value) in &manifest.api.headers {
+        if let (Ok(name), Ok(value)) = (header::HeaderName::try_from(name), value.parse()) {
+            headers.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Testing a connection, and asking a service who it is signed in as.
+
+use super::request::put_api_headers;
+use crate::outgoing::{CALL_TIMEOUT, SMALL_REPLY};
+use crate::tokens::inject;
+use crate::{Caller, Error, Hearthkey};
+use bytes::Bytes;
+use hearthkey_connectors::manifest::{Manifest, RequestTemplate};
+use hearthkey_connectors::reply::{self, Verdict};
+use hearthkey_connectors::request::template_address;
+use hearthkey_domain::activity::Deed;
+use hearthkey_domain::connection::{Identity, Status};
+use hearthkey_domain::credential::Credential;
+use hearthkey_domain::egress::EgressPolicy;
+use hearthkey_domain::server::AuthorizationServer;
+use http::{Request, Response, header};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a test found.
+#[derive(Debug, Clone)]
+pub struct TestReport {
+    /// Whether the credential works.
+    pub ok: bool,
+    /// One sentence: what was found.
+    pub message: String,
+    /// What to do, for one that does not work.
+    pub hint: Option<String>,
+    /// Who it is signed in as, where the test tells.
+    pub identity: Option<Identity>,
+    /// The status the service answered with, where it answered.
+    pub http_status: Option<u16>,
+    /// When it was tested.
+    pub tested_at: Timestamp,
+}
+
+impl TestReport {
+    pub(crate) fn of(verdict: Verdict, status: u16, tested_at: Timestamp) -> Self {
+        let Verdict {
+            works: ok,
+            message,
+            hint,
+        } = verdict;
+        Self {
+            ok,
+            message,
+            hint,
+            identity: None,
+            http_status: Some(status),
+            tested_at,
+        }
+    }
+
+    pub(crate) fn without_reply(error: &Error, tested_at: Timestamp) -> Self {
+        Self {
+            ok: false,
+            message: error.to_string(),
+            hint: error.hint(),
+            identity: None,
+            http_status: None,
+            tested_at,
+        }
+    }
+}
+
+impl Hearthkey {
+    /// Tests a connection with the cheap request its connector names, and notes what was found.
+    ///
+    /// # Errors
+    /// When there is no such connection or the vault is not open. A test that fails is `Ok` with `ok: false`.
+    pub async fn test_connection(self: &Arc<Self>, caller: &Caller, name: &str) -> Result<TestReport, Error> {
+        let connection = self.find(name).await?;
+        self.vault().await?;
+        let manifest = self.manifest_of(&connection)?;
+        let server = connection.oauth.as_ref().map(|grant| &grant.server);
+        let request = templated(manifest, &manifest.test.request, &connection.values, server)?;
+        let sent = self
+            .send_through(caller, manifest, connection.workspace, connection.id, request)
+            .await;
+        let now = self.now();
+        let (mut report, verdict_on_status) = match sent {
+            Ok((reply, _)) => {
+                let (status, body) = json_of(&reply);
+                let verdict = reply::verdict(manifest, status, body.as_ref());
+                let found = status_after(&verdict, status);
+                (TestReport::of(verdict, status, now), found)
+            }
+            // The refusal of a refresh was written onto the connection where it happened.
+            Err(error) => (TestReport::without_reply(&error, now), None),
+        };
+        report.identity = Some(connection.identity.clone()).filter(|_| report.ok);
+        let entry = self.entry_for(caller, &connection, Deed::Tested, report.message.clone());
+        let noted = self.amend(&connection, Some(entry), |connection| {
+            connection.last_tested_at = Some(now);
+            if let Some(status) = &verdict_on_status
+                && connection.is_usable()
+            {
+                connection.status = status.clone();
+            }
+        });
+        noted.await?;
+        Ok(report)
+    }
+
+    /// Asks a service who a credential is signed in as. `None` when its connector names no such request.
+    pub(crate) async fn identify(
+        &self,
+        manifest: &Manifest,
+        method: &str,
+        values: &BTreeMap<String, String>,
+        server: Option<&AuthorizationServer>,
+        policy: &EgressPolicy,
+        credential: &Credential,
+    ) -> Option<Identity> {
+        let wanted = manifest.identity.as_ref()?;
+        let reply = self
+            .ask(
+                manifest,
+                &wanted.request,
+                method,
+                values,
+                server,
+                policy,
+                credential,
+            )
+            .await;
+        let (status, body) = json_of(&reply.ok().filter(|reply| reply.status().is_success())?);
+        Some(reply::identity(wanted, status, &body?))
+    }
+
+    /// Sends one of a manifest's requests with a credential that is not, or not yet, a connection's.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are what a request through no connection is made of"
+    )]
+    pub(crate) async fn ask(
+        &self,
+        manifest: &Manifest,
+        template: &RequestTemplate,
+        method: &str,
+        values: &BTreeMap<String, String>,
+        server: Option<&AuthorizationServer>,
+        policy: &EgressPolicy,
+        credential: &Credential,
+    ) -> Result<Response<Bytes>, Error> {
+        let mut request = templated(manifest, template, values, server)?;
+        inject(manifest, method, credential, request.headers_mut())?;
+        Ok(self.send(request, policy, CALL_TIMEOUT, SMALL_REPLY).await?)
+    }
+}
+
+fn templated(
+    manifest: &Manifest,
+    template: &RequestTemplate,
+    values: &BTreeMap<String, String>,
+    server: Option<&AuthorizationServer>,
+) -> Result<Request<Bytes>, Error> {
+    let address = template_address(manifest, template, values, server)?;
+    let mut request = Request::builder()
+        .method(template.method.clone())
+        .uri(address.as_str())
+        .header(header::ACCEPT, "application/json")
+        .body(Bytes::new())
+        .map_err(|_| Error::Internal("a manifest's request cannot be sent"))?;
+    put_api_headers(manifest, request.headers_mut());
+    Ok(request)
+}
+
+pub(crate) fn json_of(reply: &Response<Bytes>) -> (u16, Option<Value>) {
+    (reply.status().as_u16(), serde_json::from_slice(reply.body()).ok())
+}
+
+/// What a test's reply says about the connection's status. Trouble of the service or the network says nothing.
+fn status_after(verdict: &Verdict, status: u16) -> Option<Status> {
+    match status {
+        _ if verdict.works => Some(Status::Active),
+        401 => {
+            let reason = verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
+            Some(Status::NeedsReconnect { reason })
+        }
+        429 | 500..=599 => None,
+        _ => {
+            let message = verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
+            Some(Status::Error { message })
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What can go wrong with a verb. `api` turns these into problem details, in one place, by [`Error::kind`].
+
+use crate::vault_gate::Trouble;
+use hearthkey_connectors::form::AnswerError;
+use hearthkey_connectors::request::RequestError;
+use hearthkey_domain::authorization::{ProviderError, ReturnRefused};
+use hearthkey_domain::ports::{HttpError, StoreError};
+use jiff::Timestamp;
+
+/// The closed list of what a caller can act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The input has to be changed.
+    InvalidInput,
+    /// There is no such thing.
+    NotFound,
+    /// It changed at the same time, or a name is taken.
+    Conflict,
+    /// It is not allowed now, or not to this caller.
+    PermissionDenied,
+    /// The person has to sign in again.
+    ReauthorizationRequired,
+    /// The provider refused.
+    ProviderRejected,
+    /// The provider asks to slow down.
+    RateLimited,
+    /// The provider cannot be reached or has a problem of its own.
+    UpstreamUnavailable,
+    /// The keychain is missing, locked or silent.
+    KeychainUnavailable,
+    /// The vault key is lost or another vault's.
+    KeyLost,
+    /// Another process owns the profile.
+    ProfileInUse,
+    /// The profile was written by a newer Hearthkey.
+    IncompatibleProfile,
+    /// A fault of Hearthkey's own.
+    Internal,
+}
+
+/// Why a verb was not done. No variant carries a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An input has to be changed.
+    #[error("{field}: {expected}")]
+    Input {
+        /// The JSON path of the input.
+        field: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} {name}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// By which name.
+        name: String,
+    },
+    /// The vault is not open.
+    #[error(transparent)]
+    Vault(#[from] Trouble),
+    /// A sealed row does not open; the others do.
+    #[error("the {what} of {name} cannot be read: its sealed row does not open")]
+    Unreadable {
+        /// What is sealed.
+        what: &'static str,
+        /// Of what.
+        name: String,
+    },
+    /// The connection is paused or being removed.
+    #[error("{label} is {status} and cannot be used")]
+    NotUsable {
+        /// Its label.
+        label: String,
+        /// Its status.
+        status: &'static str,
+    },
+    /// The provider no longer accepts the sign-in.
+    #[error("{label} has to be connected again: {reason}")]
+    Reauthorize {
+        /// Its label.
+        label: String,
+        /// Why.
+        reason: String,
+    },
+    /// A key did not pass its test.
+    #[error("{message}")]
+    KeyRefused {
+        /// What the test found.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The provider's authorization server refused.
+    #[error("{connector} refused: {error}")]
+    Provider {
+        /// The connector's name.
+        connector: String,
+        /// Its own words.
+        error: ProviderError,
+    },
+    /// The return from the browser did not lead on.
+    #[error("{0}")]
+    Return(ReturnRefused),
+    /// The provider has a problem of its own.
+    #[error("{connector} has a problem of its own (status {status})")]
+    ProviderTrouble {
+        /// The connector's name.
+        connector: String,
+        /// The status it answered with.
+        status: u16,
+    },
+    /// The provider asks to slow down.
+    #[error("{connector} asks to slow down")]
+    RateLimited {
+        /// The connector's name.
+        connector: String,
+        /// Until when, where it said.
+        until: Option<Timestamp>,
+    },
+    /// The provider's reply was not what its API says.
+    #[error("{connector} did not answer as expected: {expected}")]
+    Malformed {
+        /// The connector's name.
+        connector: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// No reply.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// Listening for the browser's return is not possible.
+    #[error("the return from the browser cannot be awaited: {reason}")]
+    NoRedirect {
+        /// Why.
+        reason: String,
+    },
+    /// The process or the browser would not.
+    #[error("{reason}")]
+    Declined {
+        /// Why.
+        reason: String,
+    },
+    /// The sandbox does not run.
+    #[error("the sandbox could not be started: {reason}")]
+    NoSandbox {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sign-in was cancelled.
+    #[error("the sign-in was cancelled")]
+    Cancelled,
+    /// It failed a moment ago, and was not tried again yet.
+    #[error("{}", .0.message)]
+    Recent(Failure),
+    /// A fault of Hearthkey's own.
+    #[error("a fault in Hearthkey: {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    /// What a caller can act on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Input { .. } => ErrorKind::InvalidInput,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Vault(trouble) if trouble.is_key_lost() => ErrorKind::KeyLost,
+            Self::Vault(_) => ErrorKind::KeychainUnavailable,
+            Self::Unreadable { .. } => ErrorKind::KeyLost,
+            Self::NotUsable { .. } | Self::Declined { .. } => ErrorKind::PermissionDenied,
+            Self::Reauthorize { .. } => ErrorKind::ReauthorizationRequired,
+            Self::KeyRefused { .. } | Self::Provider { .. } | Self::Malformed { .. } | Self::Return(_) => {
+                ErrorKind::ProviderRejected
+            }
+            Self::RateLimited { .. } => ErrorKind::RateLimited,
+            Self::Http(HttpError::Blocked { .. }) => ErrorKind::PermissionDenied,
+            Self::ProviderTrouble { .. } | Self::Http(_) | Self::NoSandbox { .. } => {
+                ErrorKind::UpstreamUnavailable
+            }
+            Self::Store(StoreError::Conflict | StoreError::LabelTaken { .. }) | Self::Cancelled => {
+                ErrorKind::Conflict
+            }
+            Self::Store(StoreError::Newer { .. }) => ErrorKind::IncompatibleProfile,
+            Self::Recent(failure) => failure.kind,
+            Self::NoRedirect { .. } | Self::Store(_) | Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// What the person can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Vault(trouble) => trouble.fix(),
+            Self::KeyRefused { hint, .. } => return hint.clone(),
+            Self::Recent(failure) => return failure.hint.clone(),
+            Self::NotFound {
+                what: "connection", ..
+            } => "`hearthkey list` shows the connections there are.",
+            Self::NotFound {
+                what: "connector", ..
+            } => "`hearthkey connectors` shows the services there are.",
+            Self::Reauthorize { .. } => "Reconnect to sign in again.",
+            Self::Return(ReturnRefused::Denied) => "Start again whenever you like; nothing was saved.",
+            Self::Return(ReturnRefused::Expired) => "Start again, and approve within ten minutes.",
+            Self::Return(ReturnRefused::WrongIssuer) => {
+                "Nothing was saved. Start again; if it happens again, the service or the network cannot be trusted."
+            }
+            Self::Provider { error, .. } if error.code == "invalid_client" => {
+                "Check the client ID and client secret against the service's page for your client."
+            }
+            Self::Provider { error, .. } if error.code == "redirect_uri_mismatch" => {
+                "Register exactly the redirect that the dialog shows."
+            }
+            Self::Http(HttpError::Blocked { .. }) => "The hosts of a connection are fixed when it is made.",
+            Self::Http(_) | Self::ProviderTrouble { .. } => "Check the network, then try again.",
+            Self::RateLimited { .. } => "Wait a little, then try again.",
+            Self::Store(StoreError::DiskFull) => "Free some space on the disk, then try again.",
+            Self::Store(StoreError::LabelTaken { .. }) => "Choose another name.",
+            Self::Store(StoreError::Conflict) => "Try again.",
+            Self::Store(StoreError::Newer { .. }) => "Install the newer Hearthkey; this one changes nothing.",
+            Self::Unreadable { .. } => {
+                "Disconnect it and connect again; the other connections are not affected."
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl From<AnswerError> for Error {
+    fn from(error: AnswerError) -> Self {
+        Self::Input {
+            field: error.field,
+            expected: error.problem,
+        }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        let field = match &error {
+            RequestError::PathLeaves { .. } => "path",
+            RequestError::Header { .. } => "headers",
+            _ => "connection",
+        };
+        Self::Input {
+            field: field.to_owned(),
+            expected: error.to_string(),
+        }
+    }
+}
+
+/// What is remembered of a failure after the error itself was handed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its kind.
+    pub kind: ErrorKind,
+    /// Its sentence.
+    pub message: String,
+    /// What the person can do.
+    pub hint: Option<String>,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            hint: error.hint(),
+        }
+    }
+}
