@@ -1,0 +1,79 @@
+//! `cargo xtask`: the project's own commands, for a person and for a build machine alike.
+//!
+//! Each command first makes sure of what it needs (system packages, Node, tools), so that a fresh checkout on a fresh
+//! machine is enough. What it installs for itself goes below `target/tools`; only system packages go elsewhere.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build command reads the environment, measures time and talks to a terminal"
+)]
+
+mod artifacts;
+mod checkout;
+mod invocation;
+mod packages;
+mod run;
+mod steps;
+mod summary;
+mod test;
+mod toolchain;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::checkout::Checkout;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Hearthkey's own commands: build and open the app, run every check",
+    after_help = EXAMPLES,
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, build everything, open the app
+    Run(run::Options),
+    /// Run every check in order and print a summary
+    Test(test::Options),
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo xtask run                     open the app (debug build)
+  cargo xtask run --release           open the app as people get it
+  cargo xtask run -- --profile /tmp/p hand arguments to the app
+  cargo xtask test                    every check, stop at the first failure
+  cargo xtask test --skip-e2e         all but the end-to-end tests
+  cargo xtask test --only clippy      one check (`--list` names them)
+  cargo xtask test --keep-going       every check, even after a failure";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = Checkout::locate().and_then(|checkout| match &arguments.command {
+        Command::Run(options) => run::run(&checkout, options),
+        Command::Test(options) => test::run(&checkout, options),
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("\nerror: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}
