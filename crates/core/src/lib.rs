@@ -15,6 +15,7 @@ pub mod doctor;
 mod end_page;
 mod error;
 pub mod host;
+pub mod manifest;
 mod oauth;
 mod outgoing;
 mod tokens;
@@ -34,7 +35,7 @@ use tokens::Refreshes;
 use tokio_util::task::TaskTracker;
 use vault_gate::VaultGate;
 
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Failure};
 
 /// What the verbs need from the world.
 #[derive(Clone)]

@@ -127,6 +127,34 @@ impl ActingClient {
     }
 }
 
+impl ActingClient {
+    /// A revocation request (RFC 7009 section 2.1).
+    fn revocation(&self, endpoint: &Url, token: &Secret, type_hint: &str) -> http::Result<Request<Bytes>> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("token", token.expose())
+            .append_pair("token_type_hint", type_hint);
+        let mut request = Request::post(endpoint.as_str())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, "application/json");
+        match (&self.client_secret, self.server.client_authentication) {
+            (Some(secret), ClientAuthentication::ClientSecretBasic) => {
+                let encode =
+                    |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = format!("{}:{}", encode(&self.client_id), encode(secret.expose()));
+                request = request.header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)));
+            }
+            (Some(secret), ClientAuthentication::ClientSecretPost) => {
+                form.append_pair("client_id", &self.client_id)
+                    .append_pair("client_secret", secret.expose());
+            }
+            (None, _) => {
+                form.append_pair("client_id", &self.client_id);
+            }
+        }
+        request.body(Bytes::from(form.finish()))
+    }
+}
+
 impl Hearthkey {
     /// Exchanges a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
     pub(crate) async fn exchange_code(
@@ -165,7 +193,7 @@ impl Hearthkey {
         carrier.tokens(reply, asked)
     }
 
-    /// Revokes a token (RFC 7009 section 2.1).
+    /// Revokes a token (RFC 7009).
     pub(crate) async fn revoke_token(
         &self,
         client: &ActingClient,
@@ -173,29 +201,8 @@ impl Hearthkey {
         token: &Secret,
         type_hint: &str,
     ) -> Result<(), TokenFailure> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", token.expose())
-            .append_pair("token_type_hint", type_hint);
-        let mut request = Request::post(endpoint.as_str())
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ACCEPT, "application/json");
-        match (&client.client_secret, client.server.client_authentication) {
-            (Some(secret), ClientAuthentication::ClientSecretBasic) => {
-                let encode =
-                    |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = format!("{}:{}", encode(&client.client_id), encode(secret.expose()));
-                request = request.header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)));
-            }
-            (Some(secret), ClientAuthentication::ClientSecretPost) => {
-                form.append_pair("client_id", &client.client_id)
-                    .append_pair("client_secret", secret.expose());
-            }
-            (None, _) => {
-                form.append_pair("client_id", &client.client_id);
-            }
-        }
-        let request = request
-            .body(Bytes::from(form.finish()))
+        let request = client
+            .revocation(endpoint, token, type_hint)
             .map_err(|_| TokenFailure::Malformed("a revocation endpoint that can be called"))?;
         let reply = self
             .send(request, &client.policy, TOKEN_TIMEOUT, SMALL_REPLY)

@@ -15,7 +15,7 @@ use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
-use hearthkey_domain::ports::CredentialRow;
+use hearthkey_domain::ports::{CredentialRow, StoreError};
 use hearthkey_domain::server::AuthorizationServer;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
@@ -265,27 +265,61 @@ impl Hearthkey {
                 return Err(error);
             }
         };
-        let now = self.now();
-        connection.status = Status::Active;
-        connection.last_refreshed_at = Some(now);
-        connection.oauth = Some(granted(grant, &tokens));
         let ActingClient { server, policy, .. } = client;
-        let (credential, version) = (Credential::OAuth2(tokens), version + 1);
+        let (grant, version) = (granted(grant, &tokens), version + 1);
+        let credential = Credential::OAuth2(tokens);
         let row = self
             .seal_credential(&connection, version, server.issuer, &policy, &credential)
             .await?;
-        let entry = self.entry_for(caller, &connection, Deed::Refreshed, "Access token renewed");
-        self.ports
-            .store
-            .replace_credential(connection.clone(), row, entry)
-            .await?;
-        connection.version += 1;
+        let connection = self.store_renewed(caller, connection, grant, row).await?;
         Ok(Opened {
             connection,
             credential,
             policy,
             version,
         })
+    }
+
+    /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and a rename that
+    /// came between must not cost them.
+    async fn store_renewed(
+        &self,
+        caller: &Caller,
+        mut connection: Connection,
+        grant: OAuthGrant,
+        row: CredentialRow,
+    ) -> Result<Connection, Error> {
+        let (workspace, id) = (connection.workspace, connection.id);
+        loop {
+            if connection.is_usable() {
+                connection.status = Status::Active;
+            }
+            connection.last_refreshed_at = Some(self.now());
+            connection.oauth = Some(grant.clone());
+            let entry = self.entry_for(caller, &connection, Deed::Refreshed, "Access token renewed");
+            match self
+                .ports
+                .store
+                .replace_credential(connection.clone(), row.clone(), entry)
+                .await
+            {
+                Err(StoreError::Conflict) => {
+                    let stored = self.ports.store.credential(workspace, id).await?;
+                    let fresh = self.ports.store.connection(workspace, id).await?;
+                    match (stored, fresh) {
+                        (Some(stored), Some(fresh)) if stored.version + 1 == row.version => {
+                            connection = fresh
+                        }
+                        _ => return Err(StoreError::Conflict.into()),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    connection.version += 1;
+                    return Ok(connection);
+                }
+            }
+        }
     }
 
     /// The provider ended the sign-in: says so on the connection, and keeps everything.

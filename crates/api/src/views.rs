@@ -1,0 +1,20 @@
+//! What callers see: shapes of their own, converted by hand from the domain's.
+
+mod activity;
+mod app;
+mod authorization;
+mod connection;
+mod connector;
+
+pub use activity::ActivityView;
+pub use app::{
+    AppStatus, ChangeView, CheckView, DoctorReport, OwnerView, TopicView, VaultView, WorkspaceView,
+};
+pub use authorization::{AuthorizationState, AuthorizationView};
+pub use connection::{
+    ConnectionDetail, ConnectionList, ConnectionView, ConnectorMark, IdentityView, MethodKind, MethodMark,
+    ResponseView, ScopesView, StatusWord, TestView,
+};
+pub use connector::{
+    ClientNeed, ConnectorList, ConnectorView, FieldView, LinkView, MethodView, ScopeView, StepView,
+};

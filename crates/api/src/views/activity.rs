@@ -1,0 +1,92 @@
+//! The audit log as callers see it.
+
+use hearthkey_domain::activity::{Activity, Deed, Door};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One entry of the audit log.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ActivityView {
+    /// `act_…`
+    pub id: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What was done.
+    pub deed: DeedWord,
+    /// Through which door.
+    pub door: DoorWord,
+    /// By which program, where the door knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// One plain sentence with the outcome.
+    pub detail: String,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident of $from:ident { $($(#[$line:meta])* $word:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$line])* $word,)* }
+
+        impl From<$from> for $name {
+            fn from(value: $from) -> Self {
+                match value { $($from::$word => Self::$word,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// What was done.
+    DeedWord of Deed {
+        /// A connection was made.
+        Connected,
+        /// A sign-in did not succeed.
+        ConnectFailed,
+        /// New tokens were fetched.
+        Refreshed,
+        /// Fetching new tokens failed.
+        RefreshFailed,
+        /// It was tested.
+        Tested,
+        /// A request was sent through it.
+        Used,
+        /// Its removal began.
+        Disconnected,
+        /// Its removal was undone.
+        Restored,
+        /// Its credential was ended at the provider.
+        Revoked,
+        /// Ending its credential at the provider failed.
+        RevokeFailed,
+    }
+}
+
+words! {
+    /// The door a call came through.
+    DoorWord of Door {
+        /// The desktop window.
+        Desktop,
+        /// The local socket.
+        Socket,
+        /// A redirect from the browser.
+        Redirect,
+        /// Background work.
+        Background,
+    }
+}
+
+impl From<Activity> for ActivityView {
+    fn from(activity: Activity) -> Self {
+        Self {
+            id: activity.id.to_string(),
+            at: activity.at,
+            deed: activity.deed.into(),
+            door: activity.door.into(),
+            program: activity.program,
+            detail: activity.detail,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Services as callers see them: what to ask a person, and where to get it.
+
+use super::MethodKind;
+use hearthkey_core::Hearthkey;
+use hearthkey_core::manifest::{AuthMethod, Field, FieldKind, Manifest, SecretRule};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The services.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectorList {
+    /// By name.
+    pub connectors: Vec<ConnectorView>,
+}
+
+/// A service.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectorView {
+    /// Its identifier.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its category.
+    pub category: String,
+    /// Its mark.
+    pub icon: String,
+    /// What it is good for.
+    pub summary: String,
+    /// Its home page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// The ways to sign in, best first.
+    pub methods: Vec<MethodView>,
+}
+
+/// A way to sign in.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MethodView {
+    /// Its identifier within the service.
+    pub id: String,
+    /// Its scheme.
+    pub kind: MethodKind,
+    /// What a person calls it.
+    pub name: String,
+    /// One line under the title of the dialog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What is asked.
+    pub fields: Vec<FieldView>,
+    /// How to get the credential, step by step.
+    pub steps: Vec<StepView>,
+    /// What kind of OAuth client it takes; `null` for keys.
+    pub client: Option<ClientNeed>,
+    /// What is asked for, each with its reason.
+    pub scopes: Vec<ScopeView>,
+    /// The hosts the credential will go to, as far as known before the form is filled in.
+    pub hosts: Vec<String>,
+}
+
+/// What kind of OAuth client a method takes.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ClientNeed {
+    /// Whether one is there: stored, or bundled.
+    pub ready: bool,
+    /// Whether one is bundled.
+    pub bundled: bool,
+    /// The exact redirect to register.
+    pub redirect: String,
+    /// The page where clients are registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
+    /// Whether a registration has a secret.
+    pub secret: SecretNeed,
+    /// The `client_id` of the person's own registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// Whether a client registration has a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretNeed {
+    /// Always.
+    Required,
+    /// Depends on the registration.
+    Optional,
+    /// Never.
+    None,
+}
+
+/// Something that is asked.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FieldView {
+    /// Its name in `values` or `secrets`.
+    pub name: String,
+    /// What a person reads above it.
+    pub label: String,
+    /// What is typed.
+    pub kind: FieldWord,
+    /// Whether it has to be answered.
+    pub required: bool,
+    /// An example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholder: Option<String>,
+    /// A line below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// A regular expression for the whole answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// What stands there from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// What is typed into a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldWord {
+    /// A line of text.
+    Text,
+    /// An address.
+    Url,
+    /// A secret.
+    Secret,
+}
+
+/// A step towards the credential.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StepView {
+    /// What to do; `**bold**` marks what to look for.
+    pub text: String,
+    /// A link behind the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkView>,
+}
+
+/// A link, for `links.open`.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LinkView {
+    /// Its words.
+    pub label: String,
+    /// Its address.
+    pub url: String,
+}
+
+/// A scope and its reason.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScopeView {
+    /// Its name, as sent.
+    pub name: String,
+    /// What it is for.
+    pub reason: String,
+}
+
+impl ConnectorView {
+    /// The view of a manifest.
+    pub async fn of(app: &Hearthkey, manifest: &Manifest) -> Self {
+        let mut methods = vec![];
+        for method in &manifest.auth {
+            methods.push(MethodView::of(app, manifest, method).await);
+        }
+        Self {
+            id: manifest.id.clone(),
+            name: manifest.name.clone(),
+            category: manifest.category.word().to_owned(),
+            icon: manifest.icon.clone(),
+            summary: manifest.summary.clone(),
+            website: manifest.website.as_ref().map(ToString::to_string),
+            methods,
+        }
+    }
+}
+
+impl MethodView {
+    async fn of(app: &Hearthkey, manifest: &Manifest, method: &AuthMethod) -> Self {
+        let (kind, client, scopes) = match &method.oauth2 {
+            None => (MethodKind::ApiKey, None, vec![]),
+            Some(oauth) => {
+                let own = app.own_client_id(manifest, oauth).await;
+                let rules = &oauth.client;
+                let client = ClientNeed {
+                    ready: own.is_some() || rules.bundled.is_some(),
+                    bundled: rules.bundled.is_some(),
+                    redirect: rules.redirect.to_string(),
+                    console: rules.console.as_ref().map(ToString::to_string),
+                    secret: match rules.secret {
+                        SecretRule::Required => SecretNeed::Required,
+                        SecretRule::Optional => SecretNeed::Optional,
+                        SecretRule::None => SecretNeed::None,
+                    },
+                    client_id: own,
+                };
+                let scopes = oauth.scopes.iter();
+                let scopes = scopes
+                    .map(|s| ScopeView {
+                        name: s.name.clone(),
+                        reason: s.reason.clone(),
+                    })
+                    .collect();
+                (MethodKind::Oauth2, Some(client), scopes)
+            }
+        };
+        let link = |link: &hearthkey_core::manifest::Link| LinkView {
+            label: link.label.clone(),
+            url: link.url.to_string(),
+        };
+        Self {
+            id: method.id.clone(),
+            kind,
+            name: method.name.clone(),
+            summary: method.summary.clone(),
+            fields: method.fields.iter().map(FieldView::from).collect(),
+            steps: method
+                .steps
+                .iter()
+                .map(|step| StepView {
+                    text: step.text.clone(),
+                    link: step.link.as_ref().map(link),
+                })
+                .collect(),
+            client,
+            scopes,
+            hosts: hearthkey_core::manifest::hosts(manifest, method),
+        }
+    }
+}
+
+impl From<&Field> for FieldView {
+    fn from(field: &Field) -> Self {
+        Self {
+            name: field.name.clone(),
+            label: field.label.clone(),
+            kind: match field.kind {
+                FieldKind::Text => FieldWord::Text,
+                FieldKind::Url => FieldWord::Url,
+                FieldKind::Secret => FieldWord::Secret,
+            },
+            required: !field.optional,
+            placeholder: field.placeholder.clone(),
+            help: field.help.clone(),
+            pattern: field.pattern.clone(),
+            default: field.default.clone(),
+        }
+    }
+}
