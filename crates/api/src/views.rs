@@ -6,9 +6,10 @@ mod authorization;
 mod connection;
 mod connector;
 
-pub use activity::ActivityView;
+pub use activity::{ActivityView, DeedWord, DoorWord};
 pub use app::{
-    AppStatus, ChangeView, CheckView, DoctorReport, OwnerView, TopicView, VaultView, WorkspaceView,
+    AppStatus, ChangeView, CheckView, DoctorReport, FindingWord, OwnerView, OwnerWord, TopicView, VaultView,
+    VaultWord, WorkspaceView,
 };
 pub use authorization::{AuthorizationState, AuthorizationView};
 pub use connection::{
@@ -16,5 +17,6 @@ pub use connection::{
     ResponseView, ScopesView, StatusWord, TestView,
 };
 pub use connector::{
-    ClientNeed, ConnectorList, ConnectorView, FieldView, LinkView, MethodView, ScopeView, StepView,
+    ClientNeed, ConnectorList, ConnectorView, FieldView, FieldWord, LinkView, MethodView, ScopeView, SecretNeed,
+    StepView,
 };

@@ -45,7 +45,8 @@ impl Hearthkey {
     /// Answers that cannot be right. A key that does not work is `Ok` with `ok: false`.
     pub async fn check_key(&self, offer: KeyOffer) -> Result<TestReport, Error> {
         let trial = self.trial(offer).await?;
-        Ok(self.run_trial(&trial).await)
+        let report = self.run_trial(&trial).await;
+        Ok(report.unwrap_or_else(|error| TestReport::without_reply(&error, self.now())))
     }
 
     /// Tests a key and saves it as a connection if it works.
@@ -59,7 +60,7 @@ impl Hearthkey {
             self.check_label_free(workspace, label.trim()).await?;
         }
         let trial = self.trial(offer).await?;
-        let report = self.run_trial(&trial).await;
+        let report = self.run_trial(&trial).await?;
         if !report.ok {
             return Err(Error::KeyRefused {
                 message: report.message,
@@ -170,7 +171,7 @@ impl Hearthkey {
         })
     }
 
-    async fn run_trial(&self, trial: &Trial<'_>) -> TestReport {
+    async fn run_trial(&self, trial: &Trial<'_>) -> Result<TestReport, Error> {
         let Trial {
             prepared:
                 Prepared {
@@ -186,18 +187,10 @@ impl Hearthkey {
         let template = &manifest.test.request;
         let reply = self
             .ask(manifest, template, &method.id, values, None, policy, credential)
-            .await;
+            .await?;
         let now = self.now();
-        let reply = match reply {
-            Ok(reply) => reply,
-            Err(error) => return TestReport::without_reply(&error, now),
-        };
         if let Some(error) = status_error(manifest, &reply, now) {
-            let http_status = Some(reply.status().as_u16());
-            return TestReport {
-                http_status,
-                ..TestReport::without_reply(&error, now)
-            };
+            return Err(error);
         }
         let (status, body) = crate::connections::json_of(&reply);
         let verdict = reply::verdict(manifest, status, body.as_ref());
@@ -208,6 +201,6 @@ impl Hearthkey {
                 .await;
             report.identity = identity.filter(|identity| *identity != Identity::default());
         }
-        report
+        Ok(report)
     }
 }

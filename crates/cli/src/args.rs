@@ -1,0 +1,214 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  hearthkey connect sandbox                        try it with a made-up account
+  hearthkey connect stripe                         asks for the key, tests it, seals it
+  hearthkey list
+  hearthkey request \"GitHub\" /user                 call the API; the token stays here
+  hearthkey request \"GitHub\" /user/repos -d '{\"name\":\"demo\"}'
+
+Exit codes:
+  0 done                    6 sign in again            10 vault key lost
+  1 fault in Hearthkey      7 the service refused,     11 profile in use
+  2 input has to change       or a test failed         12 profile of a newer
+  3 no such thing           8 service out of reach        Hearthkey
+  4 conflict                9 keychain not available
+  5 not allowed";
+
+/// Connect your accounts once, keep the keys at home, use them from here.
+#[derive(Debug, Parser)]
+#[command(name = "hearthkey", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The profile's directory [default: the desktop app's]
+    #[arg(long, global = true, env = "HEARTHKEY_PROFILE", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) profile: Option<PathBuf>,
+
+    /// Print JSON: results on standard output, problems on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Connect an account: sign in in the browser, or give a key
+    Connect(Connect),
+    /// List the connections
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one connection with its history
+    Show(One),
+    /// Test whether a connection works
+    Test(One),
+    /// Send a request through a connection, to its API and nowhere else
+    Request(Request),
+    /// Rename a connection
+    Rename(Rename),
+    /// Disconnect: revoke at the service and remove; can be undone for 30 seconds
+    Disconnect(Disconnect),
+    /// Undo a disconnect
+    Restore(One),
+    /// List the services that can be connected
+    Services,
+    /// Own the profile without a window: for servers, and for other commands when the app is not running
+    Serve(Serve),
+    /// Check everything a connection needs, and say how to fix what is not right
+    Doctor,
+    /// Print a completion script for your shell
+    #[command(
+        after_help = "Example:\n  hearthkey completions bash > ~/.local/share/bash-completion/completions/hearthkey"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The connection's name or identifier
+    #[arg(value_name = "CONNECTION")]
+    pub(crate) connection: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hearthkey connect sandbox
+  hearthkey connect github --client-id Ov23li... --label \"Work\"     asks for the client secret
+  hearthkey connect openid-connect --value issuer=https://id.example.com --client-id hearthkey
+  pass stripe/key | hearthkey connect stripe --label Payments
+
+Secrets are typed at a prompt, or read from standard input; there is no option for them, because
+other programs can read a program's options.")]
+pub(crate) struct Connect {
+    /// The service; `hearthkey services` lists them
+    pub(crate) service: String,
+    /// The connection's name [default: the service's name]
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    /// The way to sign in, where a service has several
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+    /// An answer to the service's form; can be repeated
+    #[arg(long = "value", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) values: Vec<(String, String)>,
+    /// The client ID of an OAuth client of your own; kept for the next time
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// Do not open the browser; print the address
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hearthkey request Sandbox /api/events?limit=2
+  hearthkey request Sandbox /api/contacts -d '{\"name\":\"Ada\",\"email\":\"ada@example.com\"}'
+  hearthkey request Files /upload -X PUT -d @photo.jpg -H 'Content-Type: image/jpeg'
+  hearthkey request Sandbox /api/profile --json | jq .status
+
+A status of 400 and above exits with 7; the body is printed all the same.")]
+pub(crate) struct Request {
+    /// The connection's name or identifier
+    #[arg(value_name = "CONNECTION")]
+    pub(crate) connection: String,
+    /// Path below the API's base, with its query
+    pub(crate) path: String,
+    /// The method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD", ignore_case = true)]
+    pub(crate) method: Option<Method>,
+    /// The body: text, @FILE, or @- for standard input
+    #[arg(short, long, value_name = "BODY")]
+    pub(crate) data: Option<String>,
+    /// A header of your own; can be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// Print the status and the headers before the body
+    #[arg(short, long)]
+    pub(crate) include: bool,
+    /// Write the body to a file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rename {
+    /// The connection's name or identifier
+    #[arg(value_name = "CONNECTION")]
+    pub(crate) connection: String,
+    /// The new name
+    pub(crate) label: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Disconnect {
+    /// The connection's name or identifier
+    #[arg(value_name = "CONNECTION")]
+    pub(crate) connection: String,
+    /// Remove it at once, without undo
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example, as a systemd user service:
+  ExecStart=/usr/bin/hearthkey serve")]
+pub(crate) struct Serve {
+    /// End when nobody needed it for this long, as in 60s or 10m
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) idle_exit: Option<jiff::SignedDuration>,
+    /// Log more
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE was expected")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("'Name: value' was expected")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn span(text: &str) -> Result<jiff::SignedDuration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "a time like 60s or 10m was expected")?;
+    if span.is_positive() {
+        Ok(span)
+    } else {
+        Err("a time above zero was expected".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

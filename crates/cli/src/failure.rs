@@ -1,0 +1,95 @@
+//! What a command fails with: the owner's problem, or trouble on the way to it; and the exit codes.
+
+use hearthkey_api::Problem;
+use hearthkey_api::doors::client::ClientError;
+use hearthkey_api::problem::ProblemKind;
+use hearthkey_engine::EngineError;
+
+/// A failed command. What it had to say on standard output was said.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A problem to be told.
+    Problem(Problem),
+    /// Everything was told; only the exit code is left.
+    Told(u8),
+}
+
+impl Failure {
+    pub(crate) fn input(detail: impl Into<String>) -> Self {
+        Self::Problem(Problem::new(ProblemKind::InvalidInput, Some(detail.into()), None))
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Told(code) => *code,
+            Self::Problem(problem) => exit_code(problem.kind),
+        }
+    }
+}
+
+/// The exit code of a test that failed or a reply of 400 and above.
+pub(crate) const REFUSED: u8 = 7;
+
+fn exit_code(kind: ProblemKind) -> u8 {
+    match kind {
+        ProblemKind::Internal => 1,
+        ProblemKind::InvalidInput => 2,
+        ProblemKind::NotFound => 3,
+        ProblemKind::Conflict => 4,
+        ProblemKind::PermissionDenied => 5,
+        ProblemKind::ReauthorizationRequired => 6,
+        ProblemKind::ProviderRejected => REFUSED,
+        ProblemKind::RateLimited | ProblemKind::UpstreamUnavailable => 8,
+        ProblemKind::KeychainUnavailable => 9,
+        ProblemKind::KeyLost => 10,
+        ProblemKind::ProfileInUse => 11,
+        ProblemKind::IncompatibleProfile => 12,
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Problem(problem) => Self::Problem(problem),
+            other => {
+                let hint = "Try again; if it happens again, end the running Hearthkey and start it anew.";
+                let kind = ProblemKind::Internal;
+                Self::Problem(Problem::new(kind, Some(other.to_string()), Some(hint.to_owned())))
+            }
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let (kind, hint) = match &error {
+            EngineError::NoHome | EngineError::Profile(_) => (ProblemKind::InvalidInput, None),
+            EngineError::InUse(_) => {
+                let hint = "The other commands talk to that process; there is no need for a second one.";
+                (ProblemKind::ProfileInUse, Some(hint.to_owned()))
+            }
+            EngineError::Store {
+                cause: hearthkey_domain::ports::StoreError::Newer { .. },
+                ..
+            } => {
+                let hint = "Install the newer Hearthkey; this one changes nothing.";
+                (ProblemKind::IncompatibleProfile, Some(hint.to_owned()))
+            }
+            _ => (ProblemKind::Internal, None),
+        };
+        let detail = match &error {
+            EngineError::Store { cause, .. } => {
+                format!("{error}: {cause}").replacen(&format!("{cause}: "), "", 1)
+            }
+            EngineError::Socket(cause) => format!("{error} ({cause})"),
+            _ => error.to_string(),
+        };
+        Self::Problem(Problem::new(kind, Some(detail), hint))
+    }
+}

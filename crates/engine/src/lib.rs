@@ -1,0 +1,278 @@
+//! The composition root: opens a profile, wires the ports, supervises background work, serves the socket.
+//!
+//! Exactly one process owns a profile, by its lock. [`Engine`] is that owner's inside; [`reach`] is how everyone else talks to
+//! it. What lives here decides nothing about connections: `core` does.
+
+pub mod reach;
+
+use hearthkey_api::Hearthkey;
+use hearthkey_connectors::{Catalog, ManifestError};
+use hearthkey_core::{Caller, Owner, Ports};
+use hearthkey_domain::activity::Door;
+use hearthkey_domain::ports::{Clock, Host, SandboxHost, StoreError};
+use hearthkey_platform::browser::SystemBrowser;
+use hearthkey_platform::entropy::KernelEntropy;
+use hearthkey_platform::http::HttpClient;
+use hearthkey_platform::keychain::OsKeychain;
+use hearthkey_platform::loopback::LoopbackRedirects;
+use hearthkey_platform::profile::OwnerKind as LockKind;
+use hearthkey_platform::sandbox_process::SandboxProcess;
+use hearthkey_platform::socket::LocalListener;
+use hearthkey_store::VaultDb;
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use hearthkey_core::OwnerKind;
+pub use hearthkey_platform::clock::SystemClock;
+pub use hearthkey_platform::environment::{has_display, var};
+pub use hearthkey_platform::profile::{OwnerNote, Profile, ProfileError, ProfileLock};
+pub use hearthkey_platform::{init, signals};
+pub use tokio_util::sync::CancellationToken as Ending;
+
+/// Why a profile could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// No home directory to put a profile into.
+    #[error("there is no home directory; name a profile with --profile DIR")]
+    NoHome,
+    /// The profile's directory.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The database.
+    #[error("{file}: {cause}")]
+    Store {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        #[source]
+        cause: StoreError,
+    },
+    /// A connector's manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The HTTP client.
+    #[error("the HTTP client could not be made: {0}")]
+    Http(String),
+    /// The local socket.
+    #[error("the local socket could not be opened: {0}")]
+    Socket(#[source] std::io::Error),
+    /// Another process owns the profile.
+    #[error("{}", in_use(.0.as_ref()))]
+    InUse(Option<OwnerNote>),
+    /// `hearthkey serve` could not be started.
+    #[error("hearthkey serve did not start: {0}")]
+    NotServed(String),
+}
+
+fn in_use(owner: Option<&OwnerNote>) -> String {
+    match owner {
+        Some(note) => {
+            let kind = match note.kind {
+                LockKind::Desktop => "the desktop app",
+                LockKind::Serve => "hearthkey serve",
+            };
+            format!(
+                "the profile is in use by {kind} (process {}, since {})",
+                note.pid, note.since
+            )
+        }
+        None => "the profile is in use by another process".to_owned(),
+    }
+}
+
+/// What kind of owner this process is, and what it brings.
+pub struct Setting {
+    /// The kind.
+    pub kind: OwnerKind,
+    /// What the process can be asked to do with itself.
+    pub host: Arc<dyn Host>,
+    /// How the sandbox is started; as a child process if left out.
+    pub sandbox: Option<Arc<dyn SandboxHost>>,
+    /// Fires when the process is to end.
+    pub ending: CancellationToken,
+}
+
+/// The owner of a profile.
+pub struct Engine {
+    app: Arc<Hearthkey>,
+    listener: LocalListener,
+    clock: SystemClock,
+    ending: CancellationToken,
+    conversations: TaskTracker,
+    open: Arc<AtomicUsize>,
+    _lock: ProfileLock,
+}
+
+/// Opens the profile's directory, the usual one if none is named.
+///
+/// # Errors
+/// When it cannot be used, or is open to others.
+pub fn open_profile(dir: Option<std::path::PathBuf>) -> Result<Profile, EngineError> {
+    let dir = dir.or_else(Profile::default_dir).ok_or(EngineError::NoHome)?;
+    Ok(Profile::open(dir)?)
+}
+
+/// Takes the profile's lock, or says who has it.
+///
+/// # Errors
+/// [`EngineError::InUse`], or that the lock file cannot be used.
+pub fn take_lock(profile: &Profile, kind: OwnerKind) -> Result<ProfileLock, EngineError> {
+    let taken = ProfileLock::try_acquire(profile, lock_kind(kind))?;
+    taken.ok_or_else(|| EngineError::InUse(profile.owner()))
+}
+
+fn lock_kind(kind: OwnerKind) -> LockKind {
+    match kind {
+        OwnerKind::Desktop => LockKind::Desktop,
+        OwnerKind::Serve => LockKind::Serve,
+    }
+}
+
+impl Engine {
+    /// Opens a profile whose lock was taken. The vault is not opened yet: the keychain is asked with the first need, and the
+    /// app starts whatever it answers.
+    ///
+    /// # Errors
+    /// When the database or the socket cannot be opened.
+    pub fn open(profile: &Profile, lock: ProfileLock, setting: Setting) -> Result<Self, EngineError> {
+        let file = profile.vault_db();
+        let store = VaultDb::open(&file).map_err(|cause| EngineError::Store {
+            file: file.display().to_string(),
+            cause,
+        })?;
+        let clock = SystemClock;
+        let sandbox = setting
+            .sandbox
+            .unwrap_or_else(|| Arc::new(SandboxProcess::new(profile.sandbox_state())));
+        let ports = Ports {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(KernelEntropy),
+            http: Arc::new(HttpClient::new().map_err(EngineError::Http)?),
+            keys: Arc::new(OsKeychain::default()),
+            store: Arc::new(store),
+            browser: Arc::new(SystemBrowser),
+            loopback: Arc::new(LoopbackRedirects::default()),
+            sandbox: Some(sandbox),
+            host: setting.host,
+        };
+        let owner = Owner {
+            kind: setting.kind,
+            pid: std::process::id(),
+            since: clock.now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: profile.dir().display().to_string(),
+        };
+        Ok(Self {
+            app: Hearthkey::new(ports, Catalog::built_in()?, owner),
+            listener: LocalListener::bind(&profile.socket()).map_err(EngineError::Socket)?,
+            clock,
+            ending: setting.ending,
+            conversations: TaskTracker::new(),
+            open: Arc::default(),
+            _lock: lock,
+        })
+    }
+
+    /// The verbs, for the process's own door.
+    #[must_use]
+    pub fn app(&self) -> Arc<Hearthkey> {
+        Arc::clone(&self.app)
+    }
+
+    /// Serves the socket and does the background work until the process is to end, or until nobody needed it for
+    /// `idle_exit`. What is under way settles before this returns, and the profile is free after.
+    pub async fn run(self, idle_exit: Option<SignedDuration>) {
+        if let Err(error) = self.app.resume_authorizations().await {
+            tracing::warn!(kind = ?error.kind(), "the sign-ins under way could not be resumed");
+        }
+        tokio::select! {
+            () = self.ending.cancelled() => {}
+            () = self.accept() => {}
+            () = self.work(idle_exit) => {}
+        }
+        self.ending.cancel();
+        self.conversations.close();
+        self.conversations.wait().await;
+        self.app.settle().await;
+    }
+
+    async fn accept(&self) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    let caller = Caller {
+                        door: Door::Socket,
+                        program: peer.program,
+                    };
+                    let app = Arc::clone(&self.app);
+                    let ending = self.ending.clone();
+                    let open = Open::one_more(&self.open);
+                    self.conversations.spawn(async move {
+                        let _open = open;
+                        tokio::select! {
+                            () = hearthkey_api::doors::server::serve(stream, app, caller) => {}
+                            () = ending.cancelled() => {}
+                        }
+                    });
+                }
+                Err(error) => {
+                    // Out of file handles, most likely: the next second may be better.
+                    tracing::warn!(kind = %error.kind(), "a local connection could not be accepted");
+                    self.clock
+                        .sleep_until(self.clock.now() + SignedDuration::from_secs(1))
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// The one-second tick, until nobody needed this process for `idle_exit`.
+    async fn work(&self, idle_exit: Option<SignedDuration>) {
+        let mut needed_at = self.clock.now();
+        loop {
+            self.app.tick().await;
+            let now = self.clock.now();
+            if self.open.load(Ordering::Relaxed) > 0 || self.app.is_busy().await {
+                needed_at = now;
+            }
+            if idle_exit.is_some_and(|patience| needed_at.duration_until(now) >= patience) {
+                return;
+            }
+            self.clock.sleep_until(now + SignedDuration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Counts open conversations.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn one_more(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The host of `hearthkey serve`: gives way when asked, and has no window.
+pub struct ServeHost(pub CancellationToken);
+
+impl Host for ServeHost {
+    fn hand_over(&self) -> Result<(), String> {
+        self.0.cancel();
+        Ok(())
+    }
+
+    fn show_window(&self) -> Result<(), String> {
+        Err("hearthkey serve has no window; start the desktop app".to_owned())
+    }
+}

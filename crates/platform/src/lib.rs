@@ -1,0 +1,33 @@
+//! The only code that touches the world: clock, randomness, network, keychain, browser, local sockets, files, processes.
+//!
+//! Here are the implementations of the ports in `hearthkey-domain`, and the profile directory with its lock and socket.
+//! Nothing here decides what is sent, stored or shown, and nothing here opens a seal.
+
+mod address;
+pub mod browser;
+pub mod clock;
+pub mod entropy;
+pub mod environment;
+pub mod http;
+pub mod keychain;
+pub mod loopback;
+pub mod profile;
+pub mod sandbox_process;
+pub mod serve_process;
+pub mod signals;
+pub mod socket;
+
+/// Prepares the process. Called once, first thing in `main`, before any thread or file exists.
+///
+/// From here on new files are the owner's alone (`umask 077`), and TLS is rustls with ring.
+pub fn init() {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    install_tls();
+}
+
+/// Installs ring as the process-wide cryptography of rustls. The first caller wins; later calls change nothing.
+pub(crate) fn install_tls() {
+    // An error says that a provider is installed already, which is what is wanted here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

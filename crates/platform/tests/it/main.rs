@@ -1,0 +1,13 @@
+//! The ports against the real thing: sockets on loopback, files in a temporary directory, a keychain in a D-Bus session of
+//! its own. Nothing leaves the machine.
+#![allow(clippy::unwrap_used)]
+
+mod http;
+#[cfg(target_os = "linux")]
+mod keychain;
+mod loopback;
+mod profile;
+#[cfg(unix)]
+mod sandbox_process;
+mod socket;
+mod tls;
