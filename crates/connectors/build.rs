@@ -1,9 +1,6 @@
 //! Lists the manifests of `catalog/`, so that adding a connector means adding one file.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "cargo speaks to build scripts through the environment"
-)]
+#![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 
 use std::{env, fs, path::Path};
 
@@ -19,12 +16,7 @@ fn main() {
     files.sort();
     let rows: String = files
         .iter()
-        .map(|name| {
-            format!(
-                "({name:?}, include_str!({:?})),",
-                format!("{root}/catalog/{name}")
-            )
-        })
+        .map(|name| format!("({name:?}, include_str!({:?})),", format!("{root}/catalog/{name}")))
         .collect();
     fs::write(Path::new(&out).join("catalog.rs"), format!("&[{rows}]")).expect("OUT_DIR can be written");
 }

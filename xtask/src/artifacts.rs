@@ -34,10 +34,7 @@ impl Profile {
 
 /// Where cargo puts a program.
 pub(crate) fn program(checkout: &Checkout, profile: Profile, name: &str) -> PathBuf {
-    checkout
-        .target()
-        .join(profile.folder())
-        .join(format!("{name}{EXE_SUFFIX}"))
+    checkout.target().join(profile.folder()).join(format!("{name}{EXE_SUFFIX}"))
 }
 
 /// Builds the pages the desktop app embeds.
@@ -49,49 +46,30 @@ pub(crate) fn build_interface(checkout: &Checkout) -> Result<()> {
 /// Builds `hearthkey` and the sandbox.
 pub(crate) fn build_programs(checkout: &Checkout, profile: Profile) -> Result<()> {
     checkout
-        .command(&format!(
-            "cargo build --locked -p hearthkey-cli -p hearthkey-sandbox{}",
-            profile.flag()
-        ))
+        .command(&format!("cargo build --locked -p hearthkey-cli -p hearthkey-sandbox{}", profile.flag()))
         .run()
 }
 
 /// Builds the desktop app; the interface and the sandbox must be there.
 pub(crate) fn build_desktop(checkout: &Checkout, profile: Profile) -> Result<()> {
     checkout.require("tauri.conf.json", "the desktop app is built by it")?;
-    checkout.require(
-        "ui/dist/index.html",
-        "the desktop app embeds it; `npm run build` in ui makes it",
-    )?;
-    checkout
-        .command(&format!(
-            "cargo build --locked -p hearthkey-desktop{}",
-            profile.flag()
-        ))
-        .run()
+    checkout.require("ui/dist/index.html", "the desktop app embeds it; `npm run build` in ui makes it")?;
+    checkout.command(&format!("cargo build --locked -p hearthkey-desktop{}", profile.flag())).run()
 }
 
 /// Copies the built sandbox to where the desktop app's build looks for the program it bundles.
 pub(crate) fn place_sandbox(checkout: &Checkout, profile: Profile) -> Result<()> {
     let built = program(checkout, profile, "hearthkey-sandbox");
     let rustc = checkout.command("rustc -vV").output();
-    let triple = rustc
-        .as_deref()
-        .and_then(host)
-        .context("`rustc -vV` names no host: is Rust on PATH?")?;
-    let placed = checkout
-        .path("target/sidecar")
-        .join(format!("hearthkey-sandbox-{triple}{EXE_SUFFIX}"));
+    let triple = rustc.as_deref().and_then(host).context("`rustc -vV` names no host: is Rust on PATH?")?;
+    let placed = checkout.path("target/sidecar").join(format!("hearthkey-sandbox-{triple}{EXE_SUFFIX}"));
     copy_if_different(&built, &placed)
         .with_context(|| format!("cannot copy {} to {}", built.display(), placed.display()))
 }
 
 /// The target triple in what `rustc -vV` prints.
 fn host(rustc: &str) -> Option<&str> {
-    rustc
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .map(str::trim)
+    rustc.lines().find_map(|line| line.strip_prefix("host: ")).map(str::trim)
 }
 
 /// A new time on an unchanged file would build the desktop app again.

@@ -19,15 +19,9 @@ impl Checkout {
     /// The checkout this command was started in: the folder above this package.
     pub(crate) fn locate() -> Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        let root = Path::new(&package)
-            .parent()
-            .context("this package lies in no checkout")?
-            .to_owned();
+        let root = Path::new(&package).parent().context("this package lies in no checkout")?.to_owned();
         if !root.join("Cargo.lock").is_file() {
-            bail!(
-                "{} holds no Cargo.lock: start `cargo xtask` inside the checkout",
-                root.display()
-            );
+            bail!("{} holds no Cargo.lock: start `cargo xtask` inside the checkout", root.display());
         }
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
@@ -69,9 +63,7 @@ impl Checkout {
     }
 
     fn at_home(&self, invocation: Invocation) -> Invocation {
-        let mut invocation = invocation
-            .directory(&self.root)
-            .variable("PATH", self.search_path());
+        let mut invocation = invocation.directory(&self.root).variable("PATH", self.search_path());
         // What `cargo run` says about this package would reach other packages' build scripts, which then run again.
         for (name, _) in env::vars_os() {
             if is_about_this_package(&name.to_string_lossy()) {
@@ -84,11 +76,7 @@ impl Checkout {
     /// An `npm` command in one folder. Without a home folder npm gets a cache of its own.
     pub(crate) fn npm(&self, line: &str, folder: &Path) -> Invocation {
         let npm = self.command(&format!("npm {line}")).directory(folder);
-        if home_is_usable() {
-            npm
-        } else {
-            npm.variable("npm_config_cache", self.tools("npm-cache"))
-        }
+        if home_is_usable() { npm } else { npm.variable("npm_config_cache", self.tools("npm-cache")) }
     }
 
     /// `PYTHONPATH` with the modules installed here first.
@@ -133,10 +121,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named_with_its_reason() {
-        let error = Checkout::locate()
-            .unwrap()
-            .require("no/such/file", "the test needs it")
-            .unwrap_err();
+        let error = Checkout::locate().unwrap().require("no/such/file", "the test needs it").unwrap_err();
         assert_eq!(error.to_string(), "no/such/file is missing: the test needs it");
     }
 

@@ -19,27 +19,17 @@ impl Invocation {
         let program = words.next().unwrap_or_default();
         let mut command = Command::new(executable(program));
         command.args(words);
-        Self {
-            command,
-            shown: line.to_owned(),
-        }
+        Self { command, shown: line.to_owned() }
     }
 
     /// A program given by its path, which may hold spaces.
     pub(crate) fn program(path: &Path) -> Self {
-        Self {
-            command: Command::new(path),
-            shown: path.display().to_string(),
-        }
+        Self { command: Command::new(path), shown: path.display().to_string() }
     }
 
     pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
         let text = argument.as_ref().to_string_lossy();
-        let quote = if text.is_empty() || text.contains(' ') {
-            "\""
-        } else {
-            ""
-        };
+        let quote = if text.is_empty() || text.contains(' ') { "\"" } else { "" };
         self.shown = format!("{} {quote}{text}{quote}", self.shown);
         self.command.arg(argument);
         self
@@ -82,22 +72,13 @@ impl Invocation {
 
     /// Runs quietly and answers what it printed, whatever its exit status; `None` when it cannot start.
     pub(crate) fn output(mut self) -> Option<String> {
-        let output = self
-            .command
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
+        let output = self.command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Runs quietly and answers whether it started and succeeded.
     pub(crate) fn succeeds(mut self) -> bool {
-        let quiet = self
-            .command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let quiet = self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         quiet.status().is_ok_and(|status| status.success())
     }
 }
@@ -109,11 +90,7 @@ fn cannot_start(shown: &str) -> String {
 
 /// Node's tools are batch files on Windows, which are only found by their full name.
 fn executable(program: &str) -> String {
-    if cfg!(windows) && program == "npm" {
-        "npm.cmd".to_owned()
-    } else {
-        program.to_owned()
-    }
+    if cfg!(windows) && program == "npm" { "npm.cmd".to_owned() } else { program.to_owned() }
 }
 
 #[cfg(test)]
@@ -122,20 +99,13 @@ mod tests {
 
     #[test]
     fn shows_arguments_as_a_person_would_type_them() {
-        let invocation = Invocation::new("xvfb-run -a -s")
-            .argument("-screen 0 1x1x24")
-            .argument("true");
+        let invocation = Invocation::new("xvfb-run -a -s").argument("-screen 0 1x1x24").argument("true");
         assert_eq!(invocation.shown, "xvfb-run -a -s \"-screen 0 1x1x24\" true");
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = Invocation::new("hearthkey-no-such-program --flag")
-            .run()
-            .unwrap_err();
-        assert!(
-            format!("{error:#}").contains("install hearthkey-no-such-program"),
-            "{error:#}"
-        );
+        let error = Invocation::new("hearthkey-no-such-program --flag").run().unwrap_err();
+        assert!(format!("{error:#}").contains("install hearthkey-no-such-program"), "{error:#}");
     }
 }

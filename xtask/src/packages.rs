@@ -53,12 +53,8 @@ const BROWSER_DEBIAN: &[&str] = &["chromium", "chromium-driver"];
 const BROWSER_UBUNTU: &[&str] = &["chromium-browser", "chromium-chromedriver"];
 
 /// The programs behind [`END_TO_END`], for systems whose package names are not known here.
-const END_TO_END_PROGRAMS: &[&str] = &[
-    "WebKitWebDriver",
-    "xvfb-run",
-    "dbus-run-session",
-    "gnome-keyring-daemon",
-];
+const END_TO_END_PROGRAMS: &[&str] =
+    &["WebKitWebDriver", "xvfb-run", "dbus-run-session", "gnome-keyring-daemon"];
 
 const OTHER_SYSTEMS: &str = "This is neither Debian nor Ubuntu. Needed are WebKitGTK 4.1, libsoup 3, librsvg, an app indicator \
 library, libxdo, a C compiler and pkg-config:
@@ -78,20 +74,14 @@ pub(crate) fn ensure(checkout: &Checkout, purpose: Purpose) -> Result<()> {
     }
     if cfg!(target_os = "macos") {
         println!("{MACOS}");
-        return probe(
-            Invocation::new("xcode-select -p"),
-            "the Xcode command line tools are not installed",
-        );
+        return probe(Invocation::new("xcode-select -p"), "the Xcode command line tools are not installed");
     }
     if cfg!(windows) {
         println!("{WINDOWS}");
         return Ok(());
     }
     if purpose == Purpose::Headless {
-        return probe(
-            Invocation::new("cc --version"),
-            "no C compiler: install gcc or clang",
-        );
+        return probe(Invocation::new("cc --version"), "no C compiler: install gcc or clang");
     }
     println!("{OTHER_SYSTEMS}");
     probe(
@@ -99,16 +89,10 @@ pub(crate) fn ensure(checkout: &Checkout, purpose: Purpose) -> Result<()> {
         "`pkg-config --exists webkit2gtk-4.1` fails: install the packages above, then start again",
     )?;
     if purpose == Purpose::Test {
-        let absent: Vec<_> = END_TO_END_PROGRAMS
-            .iter()
-            .copied()
-            .filter(|program| !is_on_path(program))
-            .collect();
+        let absent: Vec<_> =
+            END_TO_END_PROGRAMS.iter().copied().filter(|program| !is_on_path(program)).collect();
         if !absent.is_empty() {
-            bail!(
-                "the end-to-end tests need these programs on PATH: {}",
-                absent.join(", ")
-            );
+            bail!("the end-to-end tests need these programs on PATH: {}", absent.join(", "));
         }
     }
     Ok(())
@@ -140,28 +124,19 @@ fn missing<'a>(needed: &[&'a str], dpkg: &str) -> Vec<&'a str> {
             .filter_map(|line| line.split_once(' '))
             .any(|(package, status)| package == name && status.split_whitespace().nth(2) == Some("installed"))
     };
-    needed
-        .iter()
-        .copied()
-        .filter(|name| !is_installed(name))
-        .collect()
+    needed.iter().copied().filter(|name| !is_installed(name)).collect()
 }
 
 fn install_missing(checkout: &Checkout, needed: &[&'static str]) -> Result<()> {
-    let query = checkout
-        .command("dpkg-query -W -f")
-        .argument("${Package} ${Status}\n")
-        .arguments(needed);
+    let query = checkout.command("dpkg-query -W -f").argument("${Package} ${Status}\n").arguments(needed);
     let missing = missing(needed, &query.output().unwrap_or_default());
     if missing.is_empty() {
         return Ok(());
     }
     println!("  system packages to install: {}", missing.join(" "));
-    let Some(prefix) = root_prefix(
-        Invocation::new("id -u").output().as_deref(),
-        is_on_path("sudo"),
-        || stdin().is_terminal() || Invocation::new("sudo -n true").succeeds(),
-    ) else {
+    let Some(prefix) = root_prefix(Invocation::new("id -u").output().as_deref(), is_on_path("sudo"), || {
+        stdin().is_terminal() || Invocation::new("sudo -n true").succeeds()
+    }) else {
         bail!(
             "system packages are missing and neither root rights nor `sudo` are at hand. Let an administrator run:\n  \
              apt-get update && apt-get install -y --no-install-recommends {}",
@@ -172,15 +147,11 @@ fn install_missing(checkout: &Checkout, needed: &[&'static str]) -> Result<()> {
     if let Err(error) = apt(checkout, prefix, "update --quiet").run() {
         eprintln!("  warning: {error:#}; going on with the package lists at hand");
     }
-    apt(checkout, prefix, "install -y --no-install-recommends")
-        .arguments(missing)
-        .run()
+    apt(checkout, prefix, "install -y --no-install-recommends").arguments(missing).run()
 }
 
 fn apt(checkout: &Checkout, prefix: &str, verb: &str) -> Invocation {
-    checkout.command(&format!(
-        "{prefix}env DEBIAN_FRONTEND=noninteractive apt-get {verb}"
-    ))
+    checkout.command(&format!("{prefix}env DEBIAN_FRONTEND=noninteractive apt-get {verb}"))
 }
 
 /// How to become root: not at all, through `sudo`, or impossible here.
@@ -253,9 +224,7 @@ mod tests {
 
     #[test]
     fn ubuntu_names_its_browser_differently() {
-        assert!(names_ubuntu(
-            "NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"
-        ));
+        assert!(names_ubuntu("NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!names_ubuntu("ID=debian\nHOME_URL=\"ubuntu\"\n"));
         assert!(needed(Purpose::Test, false).contains(&"chromium"));
         assert!(needed(Purpose::Test, true).contains(&"chromium-browser"));
@@ -264,11 +233,7 @@ mod tests {
 
     #[test]
     fn a_headless_machine_needs_no_web_view() {
-        assert!(
-            !needed(Purpose::Headless, false)
-                .iter()
-                .any(|name| name.contains("webkit"))
-        );
+        assert!(!needed(Purpose::Headless, false).iter().any(|name| name.contains("webkit")));
     }
 
     #[test]

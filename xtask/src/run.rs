@@ -24,11 +24,7 @@ pub(crate) struct Options {
 
 /// Installs, builds, opens; the app's exit code becomes this command's.
 pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<ExitCode> {
-    let profile = if options.release {
-        Profile::Release
-    } else {
-        Profile::Debug
-    };
+    let profile = if options.release { Profile::Release } else { Profile::Debug };
     toolchain::ensure_rust(checkout)?;
     if !has_screen() {
         return prepare_without_screen(checkout, profile);
@@ -46,10 +42,7 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<ExitCode> {
     println!("Opening Hearthkey. Close its window, or press Ctrl+C here, to end it.");
     let app = artifacts::program(checkout, profile, "hearthkey-desktop");
     let status = checkout.program(&app).arguments(&options.arguments).status()?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 fn prepare_without_screen(checkout: &Checkout, profile: Profile) -> Result<ExitCode> {
@@ -62,10 +55,7 @@ fn prepare_without_screen(checkout: &Checkout, profile: Profile) -> Result<ExitC
     println!("2/2 the command line and the sandbox (the first time takes some minutes)");
     artifacts::build_programs(checkout, profile)?;
     let program = artifacts::program(checkout, profile, "hearthkey");
-    let program = program
-        .strip_prefix(checkout.path(""))
-        .unwrap_or(&program)
-        .display();
+    let program = program.strip_prefix(checkout.path("")).unwrap_or(&program).display();
     println!(
         "\nReady. Start Hearthkey without a window:\n  {program} serve\n\
          then, in a second terminal, connect to the local sandbox:\n  {program} connect sandbox"
@@ -87,9 +77,7 @@ mod tests {
     #[test]
     fn what_follows_two_dashes_is_the_apps() {
         let command = Options::augment_args(Command::new("run"));
-        let matches = command
-            .try_get_matches_from(["run", "--release", "--", "--hidden", "a b"])
-            .unwrap();
+        let matches = command.try_get_matches_from(["run", "--release", "--", "--hidden", "a b"]).unwrap();
         let options = Options::from_arg_matches(&matches).unwrap();
         assert!(options.release);
         assert_eq!(options.arguments, ["--hidden", "a b"]);

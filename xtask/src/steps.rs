@@ -71,10 +71,7 @@ fn tools(checkout: &Checkout) -> Result<()> {
 }
 
 fn format(checkout: &Checkout) -> Result<()> {
-    checkout
-        .command("cargo fmt --all --check")
-        .run()
-        .context("run `cargo fmt --all`")
+    checkout.command("cargo fmt --all --check").run().context("run `cargo fmt --all`")
 }
 
 fn ui(checkout: &Checkout) -> Result<()> {
@@ -89,9 +86,7 @@ fn ui(checkout: &Checkout) -> Result<()> {
 
 fn clippy(checkout: &Checkout) -> Result<()> {
     prepare_desktop_build(checkout)?;
-    checkout
-        .command("cargo clippy --workspace --all-targets --locked -- -D warnings")
-        .run()
+    checkout.command("cargo clippy --workspace --all-targets --locked -- -D warnings").run()
 }
 
 fn tests(checkout: &Checkout) -> Result<()> {
@@ -102,20 +97,14 @@ fn tests(checkout: &Checkout) -> Result<()> {
         "cargo test --workspace --exclude hearthkey-tests --locked",
         "cargo test -p hearthkey-tests --lib --test it --test cli --test vectors --locked",
     ] {
-        checkout
-            .command(line)
-            .variable("PYTHONPATH", checkout.python_path())
-            .run()?;
+        checkout.command(line).variable("PYTHONPATH", checkout.python_path()).run()?;
     }
     Ok(())
 }
 
 fn docs(checkout: &Checkout) -> Result<()> {
     prepare_desktop_build(checkout)?;
-    checkout
-        .command("cargo doc --workspace --no-deps --locked")
-        .variable("RUSTDOCFLAGS", "-D warnings")
-        .run()
+    checkout.command("cargo doc --workspace --no-deps --locked").variable("RUSTDOCFLAGS", "-D warnings").run()
 }
 
 fn end_to_end(checkout: &Checkout) -> Result<()> {

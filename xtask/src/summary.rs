@@ -37,21 +37,13 @@ impl Summary {
     }
 
     fn count(&self, wanted: Outcome) -> usize {
-        self.lines
-            .iter()
-            .filter(|(_, outcome, _)| *outcome == wanted)
-            .count()
+        self.lines.iter().filter(|(_, outcome, _)| *outcome == wanted).count()
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self
-            .lines
-            .iter()
-            .map(|(title, ..)| title.len())
-            .max()
-            .unwrap_or_default();
+        let width = self.lines.iter().map(|(title, ..)| title.len()).max().unwrap_or_default();
         for (title, outcome, took) in &self.lines {
             write!(out, "  {title:width$}  {outcome:7}")?;
             if *outcome != Outcome::Skipped {
@@ -59,12 +51,7 @@ impl fmt::Display for Summary {
             }
             writeln!(out)?;
         }
-        write!(
-            out,
-            "{} passed, {} failed",
-            self.count(Outcome::Passed),
-            self.count(Outcome::Failed)
-        )?;
+        write!(out, "{} passed, {} failed", self.count(Outcome::Passed), self.count(Outcome::Failed))?;
         match self.count(Outcome::Skipped) {
             0 => Ok(()),
             skipped => write!(out, ", {skipped} skipped"),

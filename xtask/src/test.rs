@@ -41,11 +41,7 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<ExitCode> {
     }
     let summary = perform(options, |step| step.perform(checkout));
     println!("\n{summary}");
-    Ok(if summary.failed() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if summary.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn perform(options: &Options, step_result: impl Fn(Step) -> Result<()>) -> Summary {
@@ -88,64 +84,26 @@ mod tests {
     use super::{Options, perform};
     use crate::steps::Step;
 
-    const ALL: Options = Options {
-        skip_e2e: false,
-        only: Vec::new(),
-        keep_going: false,
-        list: false,
-    };
+    const ALL: Options = Options { skip_e2e: false, only: Vec::new(), keep_going: false, list: false };
 
     fn closing_line(options: &Options, failing: Option<Step>) -> String {
-        let summary = perform(options, |step| {
-            if failing == Some(step) {
-                bail!("planted")
-            } else {
-                Ok(())
-            }
-        });
+        let summary = perform(options, |step| if failing == Some(step) { bail!("planted") } else { Ok(()) });
         summary.to_string().lines().last().unwrap().to_owned()
     }
 
     #[test]
     fn the_last_line_counts_the_steps() {
         assert_eq!(closing_line(&ALL, None), "7 passed, 0 failed");
+        assert_eq!(closing_line(&Options { skip_e2e: true, ..ALL }, None), "6 passed, 0 failed, 1 skipped");
         assert_eq!(
-            closing_line(
-                &Options {
-                    skip_e2e: true,
-                    ..ALL
-                },
-                None
-            ),
-            "6 passed, 0 failed, 1 skipped"
-        );
-        assert_eq!(
-            closing_line(
-                &Options {
-                    only: vec![Step::Ui],
-                    ..ALL
-                },
-                None
-            ),
+            closing_line(&Options { only: vec![Step::Ui], ..ALL }, None),
             "1 passed, 0 failed, 6 skipped"
         );
     }
 
     #[test]
     fn a_failure_stops_the_rest_unless_told_to_go_on() {
-        assert_eq!(
-            closing_line(&ALL, Some(Step::Ui)),
-            "2 passed, 1 failed, 4 skipped"
-        );
-        assert_eq!(
-            closing_line(
-                &Options {
-                    keep_going: true,
-                    ..ALL
-                },
-                Some(Step::Ui)
-            ),
-            "6 passed, 1 failed"
-        );
+        assert_eq!(closing_line(&ALL, Some(Step::Ui)), "2 passed, 1 failed, 4 skipped");
+        assert_eq!(closing_line(&Options { keep_going: true, ..ALL }, Some(Step::Ui)), "6 passed, 1 failed");
     }
 }

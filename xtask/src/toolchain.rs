@@ -42,10 +42,7 @@ pub(crate) fn ensure_node(checkout: &Checkout) -> Result<()> {
         let folder = checkout.tools("node");
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         checkout
-            .npm(
-                &format!("install --no-save --no-package-lock --prefix . {NODE_FROM_NPM}"),
-                &folder,
-            )
+            .npm(&format!("install --no-save --no-package-lock --prefix . {NODE_FROM_NPM}"), &folder)
             .run()?;
     }
     if !node_is_fit(checkout) {
@@ -80,17 +77,13 @@ fn shown(found: Option<Version>) -> String {
 pub(crate) fn ensure_npm_packages(checkout: &Checkout, folder: &str) -> Result<()> {
     let need = format!("{folder} is a Node package whose tests and build need it");
     checkout.require(&format!("{folder}/package.json"), &need)?;
-    let lock = checkout.require(
-        &format!("{folder}/package-lock.json"),
-        "`npm ci` installs exactly what it names",
-    )?;
+    let lock = checkout
+        .require(&format!("{folder}/package-lock.json"), "`npm ci` installs exactly what it names")?;
     let stamp = checkout.path(folder).join("node_modules/.installed-lock.json");
     if !is_stale(&lock, &stamp) {
         return Ok(());
     }
-    checkout
-        .npm("ci --no-audit --no-fund", &checkout.path(folder))
-        .run()?;
+    checkout.npm("ci --no-audit --no-fund", &checkout.path(folder)).run()?;
     // A package without dependencies gets no node_modules from npm.
     let modules = checkout.path(folder).join("node_modules");
     fs::create_dir_all(&modules)
@@ -115,18 +108,12 @@ pub(crate) fn ensure_crates(checkout: &Checkout) -> Result<()> {
 
 /// Installs the bridge between WebDriver and the app's web view below `target/tools`.
 pub(crate) fn ensure_tauri_driver(checkout: &Checkout) -> Result<()> {
-    if checkout
-        .program(&checkout.tools("bin/tauri-driver"))
-        .argument("--help")
-        .succeeds()
-    {
+    if checkout.program(&checkout.tools("bin/tauri-driver")).argument("--help").succeeds() {
         return Ok(());
     }
     println!("  installing tauri-driver {TAURI_DRIVER} (once, about two minutes)");
     checkout
-        .command(&format!(
-            "cargo install tauri-driver@{TAURI_DRIVER} --locked --root"
-        ))
+        .command(&format!("cargo install tauri-driver@{TAURI_DRIVER} --locked --root"))
         .argument(checkout.tools(""))
         .run()
 }

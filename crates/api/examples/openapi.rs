@@ -3,8 +3,5 @@
 
 fn main() {
     let document = hearthkey_api::openapi::document();
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&document).expect("JSON values always serialize")
-    );
+    println!("{}", serde_json::to_string_pretty(&document).expect("JSON values always serialize"));
 }

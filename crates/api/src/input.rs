@@ -31,22 +31,12 @@ fn complaint(schema: &Value, value: &Value) -> Option<(String, &'static str)> {
         return Some(("input".into(), "an object was expected"));
     };
     let required = schema.get("required").and_then(Value::as_array);
-    let missing = required
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .find(|name| !given.contains_key(*name));
+    let missing =
+        required.into_iter().flatten().filter_map(Value::as_str).find(|name| !given.contains_key(*name));
     if let Some(name) = missing {
         return Some((name.to_owned(), "is needed"));
     }
     let known = schema.get("properties").and_then(Value::as_object);
-    let unknown = given
-        .keys()
-        .find(|name| !known.is_some_and(|known| known.contains_key(*name)));
-    unknown.map(|name| {
-        (
-            name.chars().filter(|c| !c.is_control()).take(60).collect(),
-            "is not known",
-        )
-    })
+    let unknown = given.keys().find(|name| !known.is_some_and(|known| known.contains_key(*name)));
+    unknown.map(|name| (name.chars().filter(|c| !c.is_control()).take(60).collect(), "is not known"))
 }

@@ -17,10 +17,8 @@ pub fn document() -> Value {
     let mut generator = settings.into_generator();
     let problem = generator.subschema_for::<Problem>();
     let entries = catalogue(&mut generator);
-    let paths: Map<String, Value> = entries
-        .iter()
-        .map(|entry| path(entry, &problem.clone().to_value()))
-        .collect();
+    let paths: Map<String, Value> =
+        entries.iter().map(|entry| path(entry, &problem.clone().to_value())).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -38,9 +36,7 @@ fn path(entry: &Entry, problem: &Value) -> (String, Value) {
     let mut input = entry.input.clone().map(schemars::Schema::to_value);
     let description = input.as_mut().and_then(|schema| {
         let fields = schema.as_object_mut()?;
-        ["title", "$schema", "components"]
-            .iter()
-            .for_each(|name| drop(fields.remove(*name)));
+        ["title", "$schema", "components"].iter().for_each(|name| drop(fields.remove(*name)));
         fields.remove("description")
     });
     let output = entry.output.clone().map(schemars::Schema::to_value);

@@ -21,8 +21,7 @@ fn id<T: FromStr>(field: &str, text: &str) -> Result<T, Problem>
 where
     T::Err: std::fmt::Display,
 {
-    text.parse()
-        .map_err(|error: T::Err| Problem::input(field, &error.to_string()))
+    text.parse().map_err(|error: T::Err| Problem::input(field, &error.to_string()))
 }
 
 /// Declares an operation that answers once.

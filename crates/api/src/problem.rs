@@ -77,11 +77,9 @@ impl ProblemKind {
             Self::KeychainUnavailable => ("keychain_unavailable", 503, "The keychain is not available"),
             Self::KeyLost => ("key_lost", 500, "The vault key does not open this"),
             Self::ProfileInUse => ("profile_in_use", 409, "Another process owns the profile"),
-            Self::IncompatibleProfile => (
-                "incompatible_profile",
-                409,
-                "A newer Hearthkey wrote this profile",
-            ),
+            Self::IncompatibleProfile => {
+                ("incompatible_profile", 409, "A newer Hearthkey wrote this profile")
+            }
             Self::Internal => ("internal", 500, "A fault in Hearthkey"),
         }
     }
@@ -125,11 +123,7 @@ impl Problem {
     /// A problem with one field of the input.
     #[must_use]
     pub fn input(field: &str, expected: &str) -> Self {
-        Self::new(
-            ProblemKind::InvalidInput,
-            Some(format!("{field}: {expected}")),
-            None,
-        )
+        Self::new(ProblemKind::InvalidInput, Some(format!("{field}: {expected}")), None)
     }
 }
 

@@ -17,6 +17,6 @@ pub use connection::{
     ResponseView, ScopesView, StatusWord, TestView,
 };
 pub use connector::{
-    ClientNeed, ConnectorList, ConnectorView, FieldView, FieldWord, LinkView, MethodView, ScopeView, SecretNeed,
-    StepView,
+    ClientNeed, ConnectorList, ConnectorView, FieldView, FieldWord, LinkView, MethodView, ScopeView,
+    SecretNeed, StepView,
 };

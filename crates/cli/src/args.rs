@@ -115,14 +115,16 @@ Examples:
   hearthkey request Sandbox /api/contacts -d '{\"name\":\"Ada\",\"email\":\"ada@example.com\"}'
   hearthkey request Files /upload -X PUT -d @photo.jpg -H 'Content-Type: image/jpeg'
   hearthkey request Sandbox /api/profile --json | jq .status
+  hearthkey request Sandbox /api/events /api/contacts /api/messages     three at once
 
 A status of 400 and above exits with 7; the body is printed all the same.")]
 pub(crate) struct Request {
     /// The connection's name or identifier
     #[arg(value_name = "CONNECTION")]
     pub(crate) connection: String,
-    /// Path below the API's base, with its query
-    pub(crate) path: String,
+    /// Path below the API's base, with its query; several are sent at once and answered in order
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
     /// The method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD", ignore_case = true)]
     pub(crate) method: Option<Method>,
@@ -195,11 +197,7 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 fn span(text: &str) -> Result<jiff::SignedDuration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|_| "a time like 60s or 10m was expected")?;
-    if span.is_positive() {
-        Ok(span)
-    } else {
-        Err("a time above zero was expected".to_owned())
-    }
+    if span.is_positive() { Ok(span) } else { Err("a time above zero was expected".to_owned()) }
 }
 
 #[cfg(test)]

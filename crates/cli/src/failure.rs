@@ -74,10 +74,7 @@ impl From<EngineError> for Failure {
                 let hint = "The other commands talk to that process; there is no need for a second one.";
                 (ProblemKind::ProfileInUse, Some(hint.to_owned()))
             }
-            EngineError::Store {
-                cause: hearthkey_domain::ports::StoreError::Newer { .. },
-                ..
-            } => {
+            EngineError::Store { cause: hearthkey_domain::ports::StoreError::Newer { .. }, .. } => {
                 let hint = "Install the newer Hearthkey; this one changes nothing.";
                 (ProblemKind::IncompatibleProfile, Some(hint.to_owned()))
             }

@@ -35,10 +35,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         return Ok(());
     }
     hearthkey_engine::init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::input(format!("no threads can be started: {error}")))?;
     let profile = hearthkey_engine::open_profile(cli.profile)?;
     let session = Session { profile, output };

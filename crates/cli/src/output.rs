@@ -36,14 +36,10 @@ impl Output {
         let _ = if self.json {
             writeln!(err, "{}", serde_json::to_string(problem).unwrap_or_default())
         } else {
-            let (bad, soft) = (
-                Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
-                Style::new().dimmed(),
-            );
-            let hint = problem
-                .hint
-                .as_ref()
-                .map_or(String::new(), |hint| format!("\n{soft}hint:{soft:#} {hint}"));
+            let (bad, soft) =
+                (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), Style::new().dimmed());
+            let hint =
+                problem.hint.as_ref().map_or(String::new(), |hint| format!("\n{soft}hint:{soft:#} {hint}"));
             writeln!(err, "{bad}error:{bad:#} {problem}{hint}")
         };
     }
@@ -68,10 +64,7 @@ pub(crate) fn write_bytes(bytes: &[u8]) {
 /// A table that fits the terminal.
 pub(crate) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(heads);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heads);
     for row in rows {
         table.add_row(row);
     }
@@ -84,19 +77,9 @@ pub(crate) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) ->
 
 /// Pairs of names and values, one a line.
 pub(crate) fn facts(rows: &[(&str, Option<String>)]) -> String {
-    let shown: Vec<_> = rows
-        .iter()
-        .filter_map(|(name, value)| Some((name, value.as_ref()?)))
-        .collect();
-    let width = shown
-        .iter()
-        .map(|(name, _)| name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let lines: Vec<String> = shown
-        .iter()
-        .map(|(name, value)| format!("{name:<width$}  {value}"))
-        .collect();
+    let shown: Vec<_> = rows.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
+    let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> = shown.iter().map(|(name, value)| format!("{name:<width$}  {value}")).collect();
     lines.join("\n")
 }
 

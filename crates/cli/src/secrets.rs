@@ -15,17 +15,12 @@ pub(crate) fn ask(label: &str) -> Result<SecretInput, Failure> {
         rpassword::prompt_password(format!("{label}: ")).map_err(|error| unreadable(&error))?
     } else {
         let mut text = String::new();
-        stdin
-            .take(MAX_BYTES)
-            .read_to_string(&mut text)
-            .map_err(|error| unreadable(&error))?;
+        stdin.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
         text
     };
     let trimmed = text.trim();
     if trimmed.is_empty() {
-        return Err(Failure::input(format!(
-            "{label} was expected at the prompt or on standard input"
-        )));
+        return Err(Failure::input(format!("{label} was expected at the prompt or on standard input")));
     }
     Ok(SecretInput(Secret::new(trimmed)))
 }

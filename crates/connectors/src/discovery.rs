@@ -54,14 +54,9 @@ struct Metadata {
 pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<AuthorizationServer, DiscoveryError> {
     let data: Metadata = serde_json::from_slice(document).map_err(|_| DiscoveryError::Malformed)?;
     if data.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
-        return Err(DiscoveryError::OtherIssuer {
-            asked: issuer.to_string(),
-        });
+        return Err(DiscoveryError::OtherIssuer { asked: issuer.to_string() });
     }
-    if data
-        .code_challenge_methods_supported
-        .is_some_and(|methods| !methods.iter().any(|m| m == "S256"))
-    {
+    if data.code_challenge_methods_supported.is_some_and(|methods| !methods.iter().any(|m| m == "S256")) {
         return Err(DiscoveryError::NoPkce);
     }
     let basic = data
@@ -80,11 +75,8 @@ pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<AuthorizationServe
         },
         iss_required: data.authorization_response_iss_parameter_supported,
     };
-    EgressPolicy::new(
-        server.token_endpoints().chain([&server.authorization_endpoint]),
-        false,
-    )
-    .map_err(|_| DiscoveryError::NotSecure)?;
+    EgressPolicy::new(server.token_endpoints().chain([&server.authorization_endpoint]), false)
+        .map_err(|_| DiscoveryError::NotSecure)?;
     Ok(server)
 }
 
@@ -117,29 +109,18 @@ mod tests {
             "authorization_response_iss_parameter_supported": true,
         });
         change(&mut document);
-        read_metadata(
-            &Url::parse("https://id.example.com").unwrap(),
-            document.to_string().as_bytes(),
-        )
+        read_metadata(&Url::parse("https://id.example.com").unwrap(), document.to_string().as_bytes())
     }
 
     #[test]
     fn metadata_is_believed_only_for_its_issuer_and_with_pkce() {
         assert!(read(|_| ()).unwrap().iss_required);
-        let other = DiscoveryError::OtherIssuer {
-            asked: "https://id.example.com/".into(),
-        };
-        assert_eq!(
-            read(|d| d["issuer"] = json!("https://evil.example")).unwrap_err(),
-            other
-        );
+        let other = DiscoveryError::OtherIssuer { asked: "https://id.example.com/".into() };
+        assert_eq!(read(|d| d["issuer"] = json!("https://evil.example")).unwrap_err(), other);
         let plain = read(|d| d["code_challenge_methods_supported"] = json!(["plain"]));
         assert_eq!(plain.unwrap_err(), DiscoveryError::NoPkce);
         let insecure = read(|d| d["token_endpoint"] = json!("http://id.example.com/token"));
         assert_eq!(insecure.unwrap_err(), DiscoveryError::NotSecure);
-        assert_eq!(
-            read(|d| d["token_endpoint"] = json!(7)).unwrap_err(),
-            DiscoveryError::Malformed
-        );
+        assert_eq!(read(|d| d["token_endpoint"] = json!(7)).unwrap_err(), DiscoveryError::Malformed);
     }
 }

@@ -19,18 +19,14 @@ impl<'a> Expression<'a> {
     pub(crate) fn compile(text: &'a str) -> Result<Self, String> {
         let mut environment = Environment::empty();
         environment.set_fuel(Some(FUEL));
-        environment
-            .compile_expression(text)
-            .map_err(|error| error.to_string())?;
+        environment.compile_expression(text).map_err(|error| error.to_string())?;
         Ok(Self { environment, text })
     }
 
     /// Evaluates over a reply. An error of evaluation is "no value": replies are outside anyone's control.
     pub(crate) fn evaluate(&self, status: u16, body: &Json) -> Option<Value> {
         let compiled = self.environment.compile_expression(self.text).ok()?;
-        compiled
-            .eval(context! { status, body => Value::from(Serde(body)) })
-            .ok()
+        compiled.eval(context! { status, body => Value::from(Serde(body)) }).ok()
     }
 }
 
@@ -48,12 +44,7 @@ pub(crate) fn text(expression: &str, status: u16, body: &Json) -> Option<String>
     if value.is_undefined() || value.is_none() || !(value.as_str().is_some() || value.is_number()) {
         return None;
     }
-    let tame: String = value
-        .to_string()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(200)
-        .collect();
+    let tame: String = value.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
     Some(tame).filter(|text| !text.is_empty())
 }
 
@@ -67,10 +58,7 @@ mod tests {
         let body = json!({ "user": { "id": 7, "name": "Anna\u{7}", "tags": [] } });
         assert_eq!(text("body.user.id", 200, &body).as_deref(), Some("7"));
         assert_eq!(text("body.user.name", 200, &body).as_deref(), Some("Anna"));
-        assert_eq!(
-            text("body.user.name ~ ' (' ~ status ~ ')'", 200, &body).as_deref(),
-            Some("Anna (200)")
-        );
+        assert_eq!(text("body.user.name ~ ' (' ~ status ~ ')'", 200, &body).as_deref(), Some("Anna (200)"));
         assert_eq!(text("body.nobody.name", 200, &body), None);
         assert_eq!(text("body.user.tags", 200, &body), None);
         assert!(holds("status == 200 or status == 403", 403, &body));

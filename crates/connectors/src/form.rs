@@ -26,33 +26,19 @@ pub fn check_values(
     method: &AuthMethod,
     given: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, AnswerError> {
-    let plain = || {
-        method
-            .fields
-            .iter()
-            .filter(|field| field.kind != FieldKind::Secret)
-    };
-    if let Some(unknown) = given
-        .keys()
-        .find(|name| !plain().any(|field| field.name == **name))
-    {
+    let plain = || method.fields.iter().filter(|field| field.kind != FieldKind::Secret);
+    if let Some(unknown) = given.keys().find(|name| !plain().any(|field| field.name == **name)) {
         let known: Vec<&str> = plain().map(|field| field.name.as_str()).collect();
         let problem = if known.is_empty() {
             "nothing is asked here".to_owned()
         } else {
             format!("is not asked; there is {}", known.join(", "))
         };
-        return Err(AnswerError {
-            field: unknown.clone(),
-            problem,
-        });
+        return Err(AnswerError { field: unknown.clone(), problem });
     }
     let mut answers = BTreeMap::new();
     for field in plain() {
-        let typed = given
-            .get(&field.name)
-            .map(|text| text.trim())
-            .filter(|text| !text.is_empty());
+        let typed = given.get(&field.name).map(|text| text.trim()).filter(|text| !text.is_empty());
         let Some(answer) = typed.or(field.default.as_deref()) else {
             require(field)?;
             continue;
@@ -76,20 +62,13 @@ pub fn check_secret(field: &Field, answer: &str) -> Result<(), AnswerError> {
         return require(field);
     }
     if answer.chars().any(char::is_control) {
-        return Err(refuse(
-            field,
-            "has line breaks or control characters; copy it again",
-        ));
+        return Err(refuse(field, "has line breaks or control characters; copy it again"));
     }
     check_pattern(field, answer)
 }
 
 fn require(field: &Field) -> Result<(), AnswerError> {
-    if field.optional {
-        Ok(())
-    } else {
-        Err(refuse(field, "is needed"))
-    }
+    if field.optional { Ok(()) } else { Err(refuse(field, "is needed")) }
 }
 
 fn check_pattern(field: &Field, answer: &str) -> Result<(), AnswerError> {
@@ -97,10 +76,7 @@ fn check_pattern(field: &Field, answer: &str) -> Result<(), AnswerError> {
         |pattern: &str| Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(answer));
     match &field.pattern {
         Some(pattern) if !fits(pattern) => {
-            let like = field
-                .placeholder
-                .as_ref()
-                .map_or(String::new(), |text| format!(", as in {text}"));
+            let like = field.placeholder.as_ref().map_or(String::new(), |text| format!(", as in {text}"));
             Err(refuse(field, &format!("does not look like one{like}")))
         }
         _ => Ok(()),
@@ -117,10 +93,7 @@ fn check_url(field: &Field, answer: &str) -> Result<String, AnswerError> {
 }
 
 fn refuse(field: &Field, problem: &str) -> AnswerError {
-    AnswerError {
-        field: field.name.clone(),
-        problem: problem.to_owned(),
-    }
+    AnswerError { field: field.name.clone(), problem: problem.to_owned() }
 }
 
 impl Address {
@@ -150,10 +123,7 @@ mod tests {
     fn check(connector: &str, given: &[(&str, &str)]) -> Result<BTreeMap<String, String>, String> {
         let catalog = Catalog::built_in().unwrap();
         let method = catalog.get(connector).unwrap().auth.first().unwrap();
-        let given = given
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let given = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         check_values(method, &given).map_err(|error| error.to_string())
     }
 
@@ -161,34 +131,14 @@ mod tests {
     fn answers_are_trimmed_completed_and_checked() {
         let issuer = |text: &str| BTreeMap::from([("issuer".to_owned(), text.to_owned())]);
         let address = |text: &str| check("openid-connect", &[("issuer", text)]);
-        assert_eq!(
-            address(" https://id.example.com/ "),
-            Ok(issuer("https://id.example.com"))
-        );
-        assert_eq!(
-            address("http://127.0.0.1:9/op"),
-            Ok(issuer("http://127.0.0.1:9/op"))
-        );
+        assert_eq!(address(" https://id.example.com/ "), Ok(issuer("https://id.example.com")));
+        assert_eq!(address("http://127.0.0.1:9/op"), Ok(issuer("http://127.0.0.1:9/op")));
         assert_eq!(address("").unwrap_err(), "issuer: is needed");
-        assert!(
-            address("http://id.example.com")
-                .unwrap_err()
-                .contains("must be https")
-        );
-        assert!(
-            address("https://id.example.com/?a=1")
-                .unwrap_err()
-                .contains("no ? or #")
-        );
+        assert!(address("http://id.example.com").unwrap_err().contains("must be https"));
+        assert!(address("https://id.example.com/?a=1").unwrap_err().contains("no ? or #"));
         assert!(address("example").unwrap_err().contains("must be an address"));
-        assert_eq!(
-            check("sandbox", &[]).unwrap()["base_url"],
-            "http://127.0.0.1:47100"
-        );
-        assert_eq!(
-            check("stripe", &[("key", "x")]).unwrap_err(),
-            "key: nothing is asked here"
-        );
+        assert_eq!(check("sandbox", &[]).unwrap()["base_url"], "http://127.0.0.1:47100");
+        assert_eq!(check("stripe", &[("key", "x")]).unwrap_err(), "key: nothing is asked here");
     }
 
     #[test]
@@ -196,12 +146,8 @@ mod tests {
         let catalog = Catalog::built_in().unwrap();
         let field = &catalog.get("stripe").unwrap().auth[0].fields[0];
         assert_eq!(check_secret(field, "rk_test_0123456789abcdef"), Ok(()));
-        for bad in [
-            "",
-            "pk_live_0123456789abcdef",
-            "rk_test_0123456789abcde\n",
-            "xrk_test_0123456789abcdef",
-        ] {
+        for bad in ["", "pk_live_0123456789abcdef", "rk_test_0123456789abcde\n", "xrk_test_0123456789abcdef"]
+        {
             let error = check_secret(field, bad).unwrap_err().to_string();
             assert!(bad.is_empty() || !error.contains(bad), "{error}");
         }

@@ -100,10 +100,7 @@ pub struct Api {
 
 /// An address: written in the manifest, or typed by the person into a field of kind `url`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "an https address, or { field = \"NAME\", path = \"/...\" } was expected"
-)]
+#[serde(untagged, expecting = "an https address, or { field = \"NAME\", path = \"/...\" } was expected")]
 pub enum Address {
     /// A fixed https address.
     Fixed(#[schemars(with = "String")] Url),
@@ -120,7 +117,6 @@ pub enum Address {
 /// A way to sign in.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-
 pub struct AuthMethod {
     /// Identifier within the connector.
     pub id: String,
@@ -366,9 +362,7 @@ mod method {
         match text.as_str() {
             "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" => Method::try_from(text.as_str()),
             _ => {
-                return Err(D::Error::custom(
-                    "GET, HEAD, POST, PUT, PATCH or DELETE was expected",
-                ));
+                return Err(D::Error::custom("GET, HEAD, POST, PUT, PATCH or DELETE was expected"));
             }
         }
         .map_err(D::Error::custom)

@@ -39,42 +39,24 @@ pub fn verdict(manifest: &Manifest, status: u16, body: Option<&Value>) -> Verdic
         None => ok && (body.is_some() || status == 204),
     };
     if works {
-        let says = manifest
-            .test
-            .says
-            .as_deref()
-            .and_then(|says| expression::text(says, status, json));
+        let says = manifest.test.says.as_deref().and_then(|says| expression::text(says, status, json));
         let message = says.unwrap_or_else(|| format!("{} accepted the credential.", manifest.name));
-        return Verdict {
-            works,
-            message,
-            hint: None,
-        };
+        return Verdict { works, message, hint: None };
     }
     let message = match status {
         401 => format!("{} did not accept the credential (401).", manifest.name),
-        403 => format!(
-            "{} refused: this credential may not do that (403).",
-            manifest.name
-        ),
+        403 => format!("{} refused: this credential may not do that (403).", manifest.name),
         429 => format!("{} asks to slow down (429).", manifest.name),
         500..=599 => format!("{} has a problem of its own ({status}).", manifest.name),
         _ if ok => format!("{} did not answer as its API does ({status}).", manifest.name),
         _ => format!("{} answered with status {status}.", manifest.name),
     };
-    Verdict {
-        works,
-        message,
-        hint: advice(manifest, status, json),
-    }
+    Verdict { works, message, hint: advice(manifest, status, json) }
 }
 
 /// What the manifest advises about a failed request.
 #[must_use]
 pub fn advice(manifest: &Manifest, status: u16, body: &Value) -> Option<String> {
-    let fits = manifest
-        .troubleshooting
-        .iter()
-        .find(|advice| expression::holds(&advice.when, status, body));
+    let fits = manifest.troubleshooting.iter().find(|advice| expression::holds(&advice.when, status, body));
     fits.map(|advice| advice.say.clone())
 }

@@ -43,13 +43,9 @@ pub fn api_base(manifest: &Manifest, values: &BTreeMap<String, String>) -> Resul
 /// # Errors
 /// [`RequestError::PathLeaves`].
 pub fn below(base: &Url, path: &str) -> Result<Url, RequestError> {
-    let refuse = || RequestError::PathLeaves {
-        base: base.to_string(),
-    };
+    let refuse = || RequestError::PathLeaves { base: base.to_string() };
     let lowered = path.to_ascii_lowercase();
-    let escapes = ["\\", "%2e", "%5c", "%00"]
-        .iter()
-        .any(|bad| lowered.contains(bad));
+    let escapes = ["\\", "%2e", "%5c", "%00"].iter().any(|bad| lowered.contains(bad));
     let before_query = path.split(['?', '#']).next().unwrap_or_default();
     if !path.starts_with('/')
         || path.starts_with("//")
@@ -79,9 +75,7 @@ pub fn template_address(
     let mut url = match (&template.path, &template.url) {
         (Some(path), _) => below(&api_base(manifest, values)?, path)?,
         (None, Some(url)) => url.clone(),
-        (None, None) => server
-            .and_then(|s| s.userinfo_endpoint.clone())
-            .ok_or(RequestError::NoUserinfo)?,
+        (None, None) => server.and_then(|s| s.userinfo_endpoint.clone()).ok_or(RequestError::NoUserinfo)?,
     };
     if !template.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&template.query);
@@ -116,9 +110,8 @@ pub fn caller_header(
     value: &str,
     injected: &[&str],
 ) -> Result<(http::HeaderName, http::HeaderValue), RequestError> {
-    let refuse = || RequestError::Header {
-        name: name.chars().filter(|c| !c.is_control()).take(60).collect(),
-    };
+    let refuse =
+        || RequestError::Header { name: name.chars().filter(|c| !c.is_control()).take(60).collect() };
     let header = http::HeaderName::try_from(name).map_err(|_| refuse())?;
     let text = header.as_str();
     if RESERVED.contains(&text)
@@ -143,9 +136,7 @@ pub fn egress_policy(
     server: Option<&AuthorizationServer>,
 ) -> Result<EgressPolicy, EgressError> {
     let identity = manifest.identity.iter().map(|identity| &identity.request);
-    let fixed = identity
-        .chain([&manifest.test.request])
-        .filter_map(|request| request.url.as_ref());
+    let fixed = identity.chain([&manifest.test.request]).filter_map(|request| request.url.as_ref());
     let all: Vec<&Url> = std::iter::once(base)
         .chain(server.into_iter().flat_map(AuthorizationServer::token_endpoints))
         .chain(fixed)
@@ -166,14 +157,8 @@ mod tests {
     #[test]
     fn paths_stay_below_the_base() {
         for (path, address) in [
-            (
-                "/users/me",
-                Some("https://www.googleapis.com/calendar/v3/users/me"),
-            ),
-            (
-                "/search?q=a/../b",
-                Some("https://www.googleapis.com/calendar/v3/search?q=a/../b"),
-            ),
+            ("/users/me", Some("https://www.googleapis.com/calendar/v3/users/me")),
+            ("/search?q=a/../b", Some("https://www.googleapis.com/calendar/v3/search?q=a/../b")),
             ("/a%20b", Some("https://www.googleapis.com/calendar/v3/a%20b")),
             ("users/me", None),
             ("//evil.example/", None),
@@ -186,25 +171,14 @@ mod tests {
             ("/a#b", None),
             ("", None),
         ] {
-            assert_eq!(
-                below(&base(), path).ok().map(String::from).as_deref(),
-                address,
-                "{path:?}"
-            );
+            assert_eq!(below(&base(), path).ok().map(String::from).as_deref(), address, "{path:?}");
         }
     }
 
     #[test]
     fn callers_do_not_set_what_is_hearthkeys() {
-        for name in [
-            "Host",
-            "authorization",
-            "X-Forwarded-For",
-            "X-HTTP-Method-Override",
-            "X-Key",
-            "a b",
-            "",
-        ] {
+        for name in ["Host", "authorization", "X-Forwarded-For", "X-HTTP-Method-Override", "X-Key", "a b", ""]
+        {
             assert!(caller_header(name, "x", &["X-Key"]).is_err(), "{name}");
         }
         assert!(caller_header("X-Good", "a\r\nb", &[]).is_err());

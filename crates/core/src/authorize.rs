@@ -68,29 +68,15 @@ impl Hearthkey {
         values: &BTreeMap<String, String>,
         label: Option<&str>,
     ) -> Result<Prepared<'_>, Error> {
-        let missing = |what, name: &str| Error::NotFound {
-            what,
-            name: name.to_owned(),
-        };
-        let manifest = self
-            .catalog
-            .get(connector)
-            .ok_or_else(|| missing("connector", connector))?;
+        let missing = |what, name: &str| Error::NotFound { what, name: name.to_owned() };
+        let manifest = self.catalog.get(connector).ok_or_else(|| missing("connector", connector))?;
         let unknown = || missing("authentication method", method.unwrap_or_default());
         let method = manifest.method(method).ok_or_else(unknown)?;
         let values = form::check_values(method, values)?;
-        let bad_label = |e| Error::Input {
-            field: "label".into(),
-            expected: format!("{e}"),
-        };
+        let bad_label = |e| Error::Input { field: "label".into(), expected: format!("{e}") };
         let label = label.map(parse_label).transpose().map_err(bad_label)?;
         self.start_program(manifest, &values).await?;
-        Ok(Prepared {
-            manifest,
-            method,
-            values,
-            label,
-        })
+        Ok(Prepared { manifest, method, values, label })
     }
 
     /// Starts the program that serves a connector, where it has one.
@@ -102,10 +88,7 @@ impl Hearthkey {
         match (manifest.program, &self.ports.sandbox) {
             (Some(Program::Sandbox), Some(sandbox)) => {
                 let base = hearthkey_connectors::request::api_base(manifest, values)?;
-                sandbox
-                    .ensure_running(&base)
-                    .await
-                    .map_err(|reason| Error::NoSandbox { reason })
+                sandbox.ensure_running(&base).await.map_err(|reason| Error::NoSandbox { reason })
             }
             _ => Ok(()),
         }
@@ -123,19 +106,9 @@ impl Hearthkey {
         let vault = self.vault().await?;
         let workspace = self.workspace_id().await?;
         let prepared = self
-            .prepare(
-                &wish.connector,
-                wish.method.as_deref(),
-                &wish.values,
-                wish.label.as_deref(),
-            )
+            .prepare(&wish.connector, wish.method.as_deref(), &wish.values, wish.label.as_deref())
             .await?;
-        let Prepared {
-            manifest,
-            method,
-            values,
-            label,
-        } = prepared;
+        let Prepared { manifest, method, values, label } = prepared;
         let oauth = method.oauth2.as_ref().ok_or_else(|| Error::Input {
             field: "method".into(),
             expected: format!("{} is connected with a key, not by signing in", manifest.name),
@@ -144,17 +117,12 @@ impl Hearthkey {
             self.check_label_free(workspace, label).await?;
         }
         let server = self.server_of(manifest, oauth, &values).await?;
-        let choice = self
-            .choose_client(workspace, manifest, oauth, &server.issuer, wish.client)
-            .await?;
+        let choice = self.choose_client(workspace, manifest, oauth, &server.issuer, wish.client).await?;
         let (client_id, _) = self.client_credentials(workspace, &choice).await?;
 
         let now = self.now();
         let id = AuthorizationId::new(now, self.random());
-        let (state, verifier) = (
-            oauth::unguessable(self.random()),
-            oauth::unguessable(self.random()),
-        );
+        let (state, verifier) = (oauth::unguessable(self.random()), oauth::unguessable(self.random()));
         let state_digest = oauth::state_digest(&state);
         let expires_at = now + PendingAuthorization::LIFETIME;
         let arrival = Arc::new(Arrival::new(self, id, caller, state_digest.clone()));
@@ -166,16 +134,9 @@ impl Hearthkey {
             .map_err(|reason| Error::NoRedirect { reason })?;
 
         let scopes: Vec<String> = oauth.scopes.iter().map(|scope| scope.name.clone()).collect();
-        let policy = EgressPolicy::new(server.token_endpoints(), false).map_err(|e| Error::Input {
-            field: "connector".into(),
-            expected: e.to_string(),
-        })?;
-        let client = ActingClient {
-            server: server.clone(),
-            client_id,
-            client_secret: None,
-            policy,
-        };
+        let policy = EgressPolicy::new(server.token_endpoints(), false)
+            .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
+        let client = ActingClient { server: server.clone(), client_id, client_secret: None, policy };
         let authorize_url = client.authorization_address(
             &redirect_uri,
             &state,
@@ -185,10 +146,7 @@ impl Hearthkey {
         );
         let (ws, row) = (workspace.to_string(), id.to_string());
         let sealed = vault
-            .seal(
-                place::verifier(&ws, &row, &server.issuer),
-                verifier.expose().as_bytes(),
-            )
+            .seal(place::verifier(&ws, &row, &server.issuer), verifier.expose().as_bytes())
             .map_err(|_| Error::Internal("a code verifier could not be sealed"))?;
         let pending = PendingAuthorization {
             id,
@@ -245,9 +203,7 @@ impl Hearthkey {
     /// # Errors
     /// When it is not known.
     pub fn watch_authorization(&self, id: AuthorizationId) -> Result<FlowStream, Error> {
-        self.flows
-            .get(id)
-            .map(|receiver| FlowStream::new(receiver, self.ports.clock.clone()))
+        self.flows.get(id).map(|receiver| FlowStream::new(receiver, self.ports.clock.clone()))
     }
 
     /// Listens again for the returns of sign-ins that were under way when the last owner ended.
@@ -256,25 +212,11 @@ impl Hearthkey {
     /// When the stored flows cannot be read. A port that is taken meanwhile is no error: that flow ends by its time.
     pub async fn resume_authorizations(self: &Arc<Self>) -> Result<(), Error> {
         let now = self.now();
-        let caller = Caller {
-            door: hearthkey_domain::activity::Door::Redirect,
-            program: None,
-        };
+        let caller = Caller { door: hearthkey_domain::activity::Door::Redirect, program: None };
         for pending in self.ports.store.open_authorizations(now).await? {
-            let arrival = Arc::new(Arrival::new(
-                self,
-                pending.id,
-                &caller,
-                pending.state_digest.clone(),
-            ));
+            let arrival = Arc::new(Arrival::new(self, pending.id, &caller, pending.state_digest.clone()));
             let port = pending.redirect_uri.port();
-            if self
-                .ports
-                .loopback
-                .listen(port, pending.expires_at, arrival)
-                .await
-                .is_err()
-            {
+            if self.ports.loopback.listen(port, pending.expires_at, arrival).await.is_err() {
                 tracing::warn!(authorization = %pending.id, "its port is taken; the sign-in has to be started again");
                 continue;
             }
@@ -303,30 +245,20 @@ impl Hearthkey {
             return Ok(server);
         }
         let address = oauth.discover.as_ref();
-        let issuer: Url = address
-            .and_then(|address| address.resolve(values))
-            .ok_or_else(|| Error::Input {
-                field: "values".into(),
-                expected: "the issuer's address is needed".into(),
-            })?;
-        let typed = address.is_some_and(|address| address.is_typed());
-        let policy = EgressPolicy::new([&issuer], typed).map_err(|e| Error::Input {
-            field: "values".into(),
-            expected: e.to_string(),
+        let issuer: Url = address.and_then(|address| address.resolve(values)).ok_or_else(|| {
+            Error::Input { field: "values".into(), expected: "the issuer's address is needed".into() }
         })?;
+        let typed = address.is_some_and(|address| address.is_typed());
+        let policy = EgressPolicy::new([&issuer], typed)
+            .map_err(|e| Error::Input { field: "values".into(), expected: e.to_string() })?;
         let reply = self.fetch(&discovery::metadata_address(&issuer), &policy).await?;
-        let malformed = |expected: String| Error::Malformed {
-            connector: issuer.to_string(),
-            expected,
-        };
+        let malformed = |expected: String| Error::Malformed { connector: issuer.to_string(), expected };
         if let Some(error) = crate::outgoing::status_error(manifest, &reply, self.now()) {
             return Err(error);
         }
         if !reply.status().is_success() {
             let status = reply.status().as_u16();
-            return Err(malformed(format!(
-                "no OpenID Connect configuration there (status {status})"
-            )));
+            return Err(malformed(format!("no OpenID Connect configuration there (status {status})")));
         }
         discovery::read_metadata(&issuer, reply.body()).map_err(|error| malformed(error.to_string()))
     }

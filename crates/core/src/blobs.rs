@@ -45,10 +45,7 @@ impl Hearthkey {
     pub fn keep_blob(&self, bytes: Bytes, media_type: String) -> Result<BlobId, Error> {
         if bytes.len() > BLOB_MAX {
             let expected = format!("at most {BLOB_MAX} bytes were expected");
-            return Err(Error::Input {
-                field: "blob".into(),
-                expected,
-            });
+            return Err(Error::Input { field: "blob".into(), expected });
         }
         let now = self.now();
         let id = BlobId::new(now, self.random());
@@ -59,14 +56,7 @@ impl Hearthkey {
             {
                 total -= oldest.bytes.len();
             }
-            blobs.insert(
-                id,
-                Blob {
-                    bytes,
-                    media_type,
-                    kept_since: now,
-                },
-            );
+            blobs.insert(id, Blob { bytes, media_type, kept_since: now });
         });
         Ok(id)
     }
@@ -78,9 +68,6 @@ impl Hearthkey {
     pub fn blob(&self, id: BlobId) -> Result<Blob, Error> {
         self.blobs
             .with(|blobs| blobs.get(&id).cloned())
-            .ok_or_else(|| Error::NotFound {
-                what: "blob",
-                name: id.to_string(),
-            })
+            .ok_or_else(|| Error::NotFound { what: "blob", name: id.to_string() })
     }
 }

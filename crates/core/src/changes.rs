@@ -56,9 +56,6 @@ impl Hearthkey {
     /// Watches for changes.
     #[must_use]
     pub fn watch_changes(&self) -> ChangeStream {
-        ChangeStream {
-            receiver: self.changes.0.subscribe(),
-            begun: false,
-        }
+        ChangeStream { receiver: self.changes.0.subscribe(), begun: false }
     }
 }

@@ -33,10 +33,7 @@ pub(crate) fn encode(credential: &Credential) -> Zeroizing<Vec<u8>> {
             scopes: tokens.scopes.as_slice().into(),
         },
         Credential::Keys(keys) => Written::Keys {
-            keys: keys
-                .iter()
-                .map(|(name, key)| (name.as_str().into(), key.expose().into()))
-                .collect(),
+            keys: keys.iter().map(|(name, key)| (name.as_str().into(), key.expose().into())).collect(),
         },
     };
     // Sized ahead, so that no growth leaves a copy behind.
@@ -48,22 +45,15 @@ pub(crate) fn encode(credential: &Credential) -> Zeroizing<Vec<u8>> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<Credential, Error> {
     let unreadable = |_| Error::Internal("a credential that opened could not be read");
     Ok(match serde_json::from_slice(bytes).map_err(unreadable)? {
-        Written::Oauth2 {
-            access_token,
-            refresh_token,
-            expires_at,
-            scopes,
-        } => Credential::OAuth2(TokenSet {
+        Written::Oauth2 { access_token, refresh_token, expires_at, scopes } => Credential::OAuth2(TokenSet {
             access_token: take(access_token),
             refresh_token: refresh_token.map(take),
             expires_at,
             scopes: scopes.into_owned(),
         }),
-        Written::Keys { keys } => Credential::Keys(
-            keys.into_iter()
-                .map(|(name, key)| (name.into_owned(), take(key)))
-                .collect(),
-        ),
+        Written::Keys { keys } => {
+            Credential::Keys(keys.into_iter().map(|(name, key)| (name.into_owned(), take(key))).collect())
+        }
     })
 }
 

@@ -62,24 +62,11 @@ impl Hearthkey {
         let trial = self.trial(offer).await?;
         let report = self.run_trial(&trial).await?;
         if !report.ok {
-            return Err(Error::KeyRefused {
-                message: report.message,
-                hint: report.hint,
-            });
+            return Err(Error::KeyRefused { message: report.message, hint: report.hint });
         }
         let now = self.now();
-        let Trial {
-            prepared:
-                Prepared {
-                    manifest,
-                    method,
-                    values,
-                    label,
-                },
-            policy,
-            credential,
-            masked,
-        } = trial;
+        let Trial { prepared: Prepared { manifest, method, values, label }, policy, credential, masked } =
+            trial;
         let connection = Connection {
             id: ConnectionId::new(now, self.random()),
             workspace,
@@ -97,97 +84,43 @@ impl Hearthkey {
             last_refreshed_at: None,
             version: 1,
         };
-        let row = self
-            .seal_credential(&connection, 1, String::new(), &policy, &credential)
-            .await?;
+        let row = self.seal_credential(&connection, 1, String::new(), &policy, &credential).await?;
         let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
-        let connection = self
-            .add_labelled(caller, manifest, connection, label, add)
-            .await?;
+        let connection = self.add_labelled(caller, manifest, connection, label, add).await?;
         self.changes.tell(crate::changes::Topic::Connections);
         Ok(connection)
     }
 
     async fn trial(&self, offer: KeyOffer) -> Result<Trial<'_>, Error> {
-        let KeyOffer {
-            connector,
-            method,
-            label,
-            values,
-            secrets,
-        } = offer;
-        let prepared = self
-            .prepare(&connector, method.as_deref(), &values, label.as_deref())
-            .await?;
-        let Prepared {
-            manifest,
-            method,
-            values,
-            ..
-        } = &prepared;
-        let input = |field: &str, expected: String| Error::Input {
-            field: field.to_owned(),
-            expected,
-        };
+        let KeyOffer { connector, method, label, values, secrets } = offer;
+        let prepared = self.prepare(&connector, method.as_deref(), &values, label.as_deref()).await?;
+        let Prepared { manifest, method, values, .. } = &prepared;
+        let input = |field: &str, expected: String| Error::Input { field: field.to_owned(), expected };
         let Some(ApiKey { inject }) = &method.api_key else {
-            return Err(input(
-                "method",
-                format!("{} is connected by signing in", manifest.name),
-            ));
+            return Err(input("method", format!("{} is connected by signing in", manifest.name)));
         };
-        let fields = || {
-            method
-                .fields
-                .iter()
-                .filter(|field| field.kind == FieldKind::Secret)
-        };
-        if let Some(unknown) = secrets
-            .keys()
-            .find(|name| !fields().any(|field| field.name == **name))
-        {
+        let fields = || method.fields.iter().filter(|field| field.kind == FieldKind::Secret);
+        if let Some(unknown) = secrets.keys().find(|name| !fields().any(|field| field.name == **name)) {
             return Err(input(&format!("secrets.{unknown}"), "is not asked".to_owned()));
         }
         let mut keys = BTreeMap::new();
         for field in fields() {
-            let typed = secrets
-                .get(&field.name)
-                .map_or("", |secret| secret.expose().trim());
+            let typed = secrets.get(&field.name).map_or("", |secret| secret.expose().trim());
             form::check_secret(field, typed)?;
             if !typed.is_empty() {
                 keys.insert(field.name.clone(), Secret::new(typed));
             }
         }
-        let masked = inject
-            .iter()
-            .find_map(|injection| keys.get(&injection.field))
-            .map(Secret::masked);
+        let masked = inject.iter().find_map(|injection| keys.get(&injection.field)).map(Secret::masked);
         let policy = egress_policy(manifest, &api_base(manifest, values)?, None)
             .map_err(|error| input("values", error.to_string()))?;
-        Ok(Trial {
-            prepared,
-            policy,
-            credential: Credential::Keys(keys),
-            masked,
-        })
+        Ok(Trial { prepared, policy, credential: Credential::Keys(keys), masked })
     }
 
     async fn run_trial(&self, trial: &Trial<'_>) -> Result<TestReport, Error> {
-        let Trial {
-            prepared:
-                Prepared {
-                    manifest,
-                    method,
-                    values,
-                    ..
-                },
-            policy,
-            credential,
-            ..
-        } = trial;
+        let Trial { prepared: Prepared { manifest, method, values, .. }, policy, credential, .. } = trial;
         let template = &manifest.test.request;
-        let reply = self
-            .ask(manifest, template, &method.id, values, None, policy, credential)
-            .await?;
+        let reply = self.ask(manifest, template, &method.id, values, None, policy, credential).await?;
         let now = self.now();
         if let Some(error) = status_error(manifest, &reply, now) {
             return Err(error);
@@ -196,9 +129,7 @@ impl Hearthkey {
         let verdict = reply::verdict(manifest, status, body.as_ref());
         let mut report = TestReport::of(verdict, status, now);
         if report.ok {
-            let identity = self
-                .identify(manifest, &method.id, values, None, policy, credential)
-                .await;
+            let identity = self.identify(manifest, &method.id, values, None, policy, credential).await;
             report.identity = identity.filter(|identity| *identity != Identity::default());
         }
         Ok(report)

@@ -30,23 +30,11 @@ pub struct Check {
 
 impl Check {
     fn fine(id: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            id,
-            title,
-            finding: Finding::Fine,
-            detail: detail.into(),
-            fix: None,
-        }
+        Self { id, title, finding: Finding::Fine, detail: detail.into(), fix: None }
     }
 
     fn trouble(id: &'static str, title: &'static str, error: &Error) -> Self {
-        Self {
-            id,
-            title,
-            finding: Finding::Trouble,
-            detail: error.to_string(),
-            fix: error.hint(),
-        }
+        Self { id, title, finding: Finding::Trouble, detail: error.to_string(), fix: error.hint() }
     }
 }
 
@@ -59,11 +47,7 @@ impl Hearthkey {
             crate::OwnerKind::Serve => "hearthkey serve",
         };
         let mut checks = vec![
-            Check::fine(
-                "owner",
-                "Owner of the profile",
-                format!("{kind}, process {}", owner.pid),
-            ),
+            Check::fine("owner", "Owner of the profile", format!("{kind}, process {}", owner.pid)),
             Check::fine("profile", "Profile", owner.profile.clone()),
         ];
         checks.push(match self.ports.store.health().await {
@@ -83,19 +67,12 @@ impl Hearthkey {
         let (keychain, vault) = ("Keychain", "Vault");
         match self.vault_state(true).await {
             Ok(None) => {
-                checks.push(Check::fine(
-                    "keychain",
-                    keychain,
-                    "it answers and holds the vault key",
-                ));
+                checks.push(Check::fine("keychain", keychain, "it answers and holds the vault key"));
                 checks.push(self.examine_rows().await);
             }
             Ok(Some(trouble)) => {
-                let (id, title) = if trouble.is_key_lost() {
-                    ("vault", vault)
-                } else {
-                    ("keychain", keychain)
-                };
+                let (id, title) =
+                    if trouble.is_key_lost() { ("vault", vault) } else { ("keychain", keychain) };
                 checks.push(Check::trouble(id, title, &trouble.into()));
             }
             Err(error) => checks.push(Check::trouble("vault", vault, &error)),
@@ -113,20 +90,12 @@ impl Hearthkey {
         };
         let mut unreadable = vec![];
         for connection in &connections {
-            if self
-                .open_credential(connection.workspace, connection.id)
-                .await
-                .is_err()
-            {
+            if self.open_credential(connection.workspace, connection.id).await.is_err() {
                 unreadable.push(connection.label.clone());
             }
         }
         if unreadable.is_empty() {
-            return Check::fine(
-                id,
-                title,
-                format!("open; {} connections, all readable", connections.len()),
-            );
+            return Check::fine(id, title, format!("open; {} connections, all readable", connections.len()));
         }
         Check {
             finding: Finding::Trouble,

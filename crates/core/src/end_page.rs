@@ -7,10 +7,7 @@ use hearthkey_domain::connection::Connection;
 use hearthkey_domain::ports::EndPage;
 
 pub(crate) fn connected(connector: &str, connection: &Connection) -> EndPage {
-    let who = connection
-        .identity
-        .display()
-        .map_or(String::new(), |who| format!(" as {who}"));
+    let who = connection.identity.display().map_or(String::new(), |who| format!(" as {who}"));
     let text = format!("{connector} is connected{who}. You can close this tab and return to Hearthkey.");
     page(200, "Connected", &text)
 }
@@ -24,13 +21,8 @@ pub(crate) fn failed(error: &Error) -> EndPage {
     };
     let sentence = error.to_string();
     let mut chars = sentence.chars();
-    let first = chars
-        .next()
-        .map(|c| c.to_uppercase().to_string())
-        .unwrap_or_default();
-    let hint = error
-        .hint()
-        .unwrap_or_else(|| "Return to Hearthkey and start again.".to_owned());
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let hint = error.hint().unwrap_or_else(|| "Return to Hearthkey and start again.".to_owned());
     page(400, title, &format!("{first}{}. {hint}", chars.as_str()))
 }
 
@@ -83,14 +75,8 @@ mod tests {
     #[test]
     fn a_providers_words_cannot_become_markup() {
         let error = ProviderError::new("<script>alert(1)</script>", Some("\"'&"));
-        let page = failed(&Error::Provider {
-            connector: "Evil".into(),
-            error,
-        });
-        assert!(
-            page.html
-                .contains("&lt;script&gt;alert(1)&lt;/script&gt;: &quot;&#39;&amp;")
-        );
+        let page = failed(&Error::Provider { connector: "Evil".into(), error });
+        assert!(page.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;: &quot;&#39;&amp;"));
         assert!(!page.html.contains("<script"));
     }
 }

@@ -199,12 +199,10 @@ impl Error {
             Self::Vault(trouble) => trouble.fix(),
             Self::KeyRefused { hint, .. } => return hint.clone(),
             Self::Recent(failure) => return failure.hint.clone(),
-            Self::NotFound {
-                what: "connection", ..
-            } => "`hearthkey list` shows the connections there are.",
-            Self::NotFound {
-                what: "connector", ..
-            } => "`hearthkey connectors` shows the services there are.",
+            Self::NotFound { what: "connection", .. } => "`hearthkey list` shows the connections there are.",
+            Self::NotFound { what: "connector", .. } => {
+                "`hearthkey connectors` shows the services there are."
+            }
             Self::Reauthorize { .. } => "Reconnect to sign in again.",
             Self::Return(ReturnRefused::Denied) => "Start again whenever you like; nothing was saved.",
             Self::Return(ReturnRefused::Expired) => "Start again, and approve within ten minutes.",
@@ -235,10 +233,7 @@ impl Error {
 
 impl From<AnswerError> for Error {
     fn from(error: AnswerError) -> Self {
-        Self::Input {
-            field: error.field,
-            expected: error.problem,
-        }
+        Self::Input { field: error.field, expected: error.problem }
     }
 }
 
@@ -249,10 +244,7 @@ impl From<RequestError> for Error {
             RequestError::Header { .. } => "headers",
             _ => "connection",
         };
-        Self::Input {
-            field: field.to_owned(),
-            expected: error.to_string(),
-        }
+        Self::Input { field: field.to_owned(), expected: error.to_string() }
     }
 }
 
@@ -269,10 +261,6 @@ pub struct Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.to_string(),
-            hint: error.hint(),
-        }
+        Self { kind: error.kind(), message: error.to_string(), hint: error.hint() }
     }
 }

@@ -12,10 +12,7 @@ impl Hearthkey {
     /// # Errors
     /// When it is the desktop app.
     pub fn hand_over(&self) -> Result<(), Error> {
-        self.ports
-            .host
-            .hand_over()
-            .map_err(|reason| Error::Declined { reason })
+        self.ports.host.hand_over().map_err(|reason| Error::Declined { reason })
     }
 
     /// Brings the window to the front.
@@ -23,10 +20,7 @@ impl Hearthkey {
     /// # Errors
     /// When there is none.
     pub fn show_window(&self) -> Result<(), Error> {
-        self.ports
-            .host
-            .show_window()
-            .map_err(|reason| Error::Declined { reason })
+        self.ports.host.show_window().map_err(|reason| Error::Declined { reason })
     }
 
     /// Opens one of the catalog's links in the browser. Others are refused: the window shows what providers write.
@@ -37,25 +31,15 @@ impl Hearthkey {
         let known = |manifest: &Manifest| {
             let steps = manifest.auth.iter().flat_map(|method| &method.steps);
             let links = steps.filter_map(|step| step.link.as_ref().map(|link| &link.url));
-            let consoles = manifest
-                .auth
-                .iter()
-                .filter_map(|method| method.oauth2.as_ref()?.client.console.as_ref());
-            links
-                .chain(consoles)
-                .chain(&manifest.website)
-                .find(|url| url.as_str() == link)
-                .cloned()
+            let consoles =
+                manifest.auth.iter().filter_map(|method| method.oauth2.as_ref()?.client.console.as_ref());
+            links.chain(consoles).chain(&manifest.website).find(|url| url.as_str() == link).cloned()
         };
         let url: Url = self.catalog.iter().find_map(known).ok_or_else(|| Error::Input {
             field: "url".into(),
             expected: "a link of one of the services was expected".into(),
         })?;
-        self.ports
-            .browser
-            .open(&url)
-            .await
-            .map_err(|reason| Error::Declined { reason })
+        self.ports.browser.open(&url).await.map_err(|reason| Error::Declined { reason })
     }
 
     /// Opens the browser again for a sign-in that waits.
@@ -67,10 +51,6 @@ impl Hearthkey {
         if flow.state != FlowState::Waiting {
             return Err(Error::Cancelled);
         }
-        self.ports
-            .browser
-            .open(&flow.authorize_url)
-            .await
-            .map_err(|reason| Error::Declined { reason })
+        self.ports.browser.open(&flow.authorize_url).await.map_err(|reason| Error::Declined { reason })
     }
 }

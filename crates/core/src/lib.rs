@@ -152,10 +152,9 @@ impl Hearthkey {
         }
         self.vault().await?;
         let founded = self.ports.store.workspaces().await?.into_iter().next();
-        founded.map(|row| row.workspace).ok_or(Error::NotFound {
-            what: "workspace",
-            name: "the first".into(),
-        })
+        founded
+            .map(|row| row.workspace)
+            .ok_or(Error::NotFound { what: "workspace", name: "the first".into() })
     }
 
     async fn workspace_id(&self) -> Result<WorkspaceId, Error> {
@@ -180,12 +179,7 @@ impl Hearthkey {
     pub async fn is_busy(&self) -> bool {
         let now = self.now();
         !self.unhurried.is_empty()
-            || self
-                .ports
-                .store
-                .open_authorizations(now)
-                .await
-                .is_ok_and(|flows| !flows.is_empty())
+            || self.ports.store.open_authorizations(now).await.is_ok_and(|flows| !flows.is_empty())
             || self.has_removals().await
     }
 

@@ -58,18 +58,9 @@ impl TokenFailure {
         let connector = connector.to_owned();
         match self {
             Self::Refused(error) => Error::Provider { connector, error },
-            Self::Status(StatusCode::TOO_MANY_REQUESTS) => Error::RateLimited {
-                connector,
-                until: None,
-            },
-            Self::Status(status) => Error::ProviderTrouble {
-                connector,
-                status: status.as_u16(),
-            },
-            Self::Malformed(expected) => Error::Malformed {
-                connector,
-                expected: expected.to_owned(),
-            },
+            Self::Status(StatusCode::TOO_MANY_REQUESTS) => Error::RateLimited { connector, until: None },
+            Self::Status(status) => Error::ProviderTrouble { connector, status: status.as_u16() },
+            Self::Malformed(expected) => Error::Malformed { connector, expected: expected.to_owned() },
             Self::Http(error) => Error::Http(error),
         }
     }
@@ -113,9 +104,7 @@ impl ActingClient {
     ) -> Url {
         let verifier = PkceCodeVerifier::new(verifier.expose().to_owned());
         let state = state.expose().to_owned();
-        let client = self
-            .wired()
-            .set_redirect_uri(RedirectUrl::from_url(redirect.clone()));
+        let client = self.wired().set_redirect_uri(RedirectUrl::from_url(redirect.clone()));
         let mut request = client
             .authorize_url(|| CsrfToken::new(state))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
@@ -131,8 +120,7 @@ impl ActingClient {
     /// A revocation request (RFC 7009 section 2.1).
     fn revocation(&self, endpoint: &Url, token: &Secret, type_hint: &str) -> http::Result<Request<Bytes>> {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", token.expose())
-            .append_pair("token_type_hint", type_hint);
+        form.append_pair("token", token.expose()).append_pair("token_type_hint", type_hint);
         let mut request = Request::post(endpoint.as_str())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::ACCEPT, "application/json");
@@ -144,8 +132,7 @@ impl ActingClient {
                 request = request.header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)));
             }
             (Some(secret), ClientAuthentication::ClientSecretPost) => {
-                form.append_pair("client_id", &self.client_id)
-                    .append_pair("client_secret", secret.expose());
+                form.append_pair("client_id", &self.client_id).append_pair("client_secret", secret.expose());
             }
             (None, _) => {
                 form.append_pair("client_id", &self.client_id);
@@ -166,9 +153,7 @@ impl Hearthkey {
         asked: &[String],
     ) -> Result<TokenSet, TokenFailure> {
         let carrier = Carrier::new(self, client);
-        let wired = client
-            .wired()
-            .set_redirect_uri(RedirectUrl::from_url(redirect.clone()));
+        let wired = client.wired().set_redirect_uri(RedirectUrl::from_url(redirect.clone()));
         let reply = wired
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
@@ -208,11 +193,7 @@ impl Hearthkey {
             .send(request, &client.policy, TOKEN_TIMEOUT, SMALL_REPLY)
             .await
             .map_err(TokenFailure::Http)?;
-        if reply.status().is_success() {
-            Ok(())
-        } else {
-            Err(TokenFailure::Status(reply.status()))
-        }
+        if reply.status().is_success() { Ok(()) } else { Err(TokenFailure::Status(reply.status())) }
     }
 }
 
@@ -225,11 +206,7 @@ struct Carrier<'a> {
 
 impl<'a> Carrier<'a> {
     fn new(app: &'a Hearthkey, client: &'a ActingClient) -> Self {
-        Self {
-            app,
-            client,
-            status: Mutex::new(None),
-        }
+        Self { app, client, status: Mutex::new(None) }
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -238,14 +215,8 @@ impl<'a> Carrier<'a> {
             value.set_sensitive(true);
         }
         let request = Request::from_parts(parts, Bytes::from(body));
-        let reply = self
-            .app
-            .send(request, &self.client.policy, TOKEN_TIMEOUT, SMALL_REPLY)
-            .await?;
-        *self
-            .status
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reply.status());
+        let reply = self.app.send(request, &self.client.policy, TOKEN_TIMEOUT, SMALL_REPLY).await?;
+        *self.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reply.status());
         let (parts, body) = reply.into_parts();
         Ok(normalize(parts, &body))
     }
@@ -291,44 +262,29 @@ fn normalize(mut parts: http::response::Parts, body: &[u8]) -> HttpResponse {
         if parts.status.is_success() && reply.get("error").is_some_and(serde_json::Value::is_string) {
             parts.status = StatusCode::BAD_REQUEST;
         }
-        let seconds = reply
-            .get("expires_in")
-            .and_then(|value| value.as_str()?.parse::<u64>().ok());
+        let seconds = reply.get("expires_in").and_then(|value| value.as_str()?.parse::<u64>().ok());
         if let Some(seconds) = seconds {
             reply.insert("expires_in".into(), seconds.into());
         }
-        let scopes = reply
-            .get("scope")
-            .and_then(|value| Some(value.as_str()?.replace(',', " ")));
+        let scopes = reply.get("scope").and_then(|value| Some(value.as_str()?.replace(',', " ")));
         if let Some(scopes) = scopes {
             reply.insert("scope".into(), scopes.into());
         }
         bytes = serde_json::to_vec(&reply).unwrap_or(bytes);
         // The reply is JSON, whatever its label says.
-        parts.headers.insert(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static("application/json"),
-        );
+        parts.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     }
     http::Response::from_parts(parts, bytes)
 }
 
 fn token_set(tokens: &BasicTokenResponse, asked: &[String], now: Timestamp) -> TokenSet {
     let granted = tokens.scopes().map(|scopes| {
-        scopes
-            .iter()
-            .map(|scope| scope.to_string())
-            .filter(|scope| !scope.is_empty())
-            .collect::<Vec<_>>()
+        scopes.iter().map(|scope| scope.to_string()).filter(|scope| !scope.is_empty()).collect::<Vec<_>>()
     });
-    let life = tokens
-        .expires_in()
-        .and_then(|life| SignedDuration::try_from(life).ok());
+    let life = tokens.expires_in().and_then(|life| SignedDuration::try_from(life).ok());
     TokenSet {
         access_token: Secret::new(tokens.access_token().secret().as_str()),
-        refresh_token: tokens
-            .refresh_token()
-            .map(|token| Secret::new(token.secret().as_str())),
+        refresh_token: tokens.refresh_token().map(|token| Secret::new(token.secret().as_str())),
         expires_at: life.and_then(|life| now.checked_add(life).ok()),
         scopes: granted.unwrap_or_else(|| asked.to_vec()),
     }
@@ -357,9 +313,6 @@ mod tests {
         };
         assert_eq!(read(json!({ "error": "bad_refresh_token" })).0, 400);
         let (status, body) = read(json!({ "access_token": "a", "expires_in": "60", "scope": "a,b" }));
-        assert_eq!(
-            (status, &body["expires_in"], &body["scope"]),
-            (200, &json!(60), &json!("a b"))
-        );
+        assert_eq!((status, &body["expires_in"], &body["scope"]), (200, &json!(60), &json!("a b")));
     }
 }

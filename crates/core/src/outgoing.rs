@@ -31,12 +31,7 @@ impl Hearthkey {
         max_reply: usize,
     ) -> Result<Response<Bytes>, HttpError> {
         let again = matches!(*request.method(), Method::GET | Method::HEAD).then(|| request.clone());
-        let wrap = |request| HttpRequest {
-            request,
-            policy: policy.clone(),
-            timeout,
-            max_reply,
-        };
+        let wrap = |request| HttpRequest { request, policy: policy.clone(), timeout, max_reply };
         match (self.ports.http.send(wrap(request)).await, again) {
             (Err(HttpError::Cut { .. } | HttpError::Unreachable { .. }), Some(request)) => {
                 self.ports.http.send(wrap(request)).await
@@ -59,26 +54,19 @@ impl Hearthkey {
 pub(crate) fn status_error(manifest: &Manifest, reply: &Response<Bytes>, now: Timestamp) -> Option<Error> {
     let connector = manifest.name.clone();
     match reply.status() {
-        StatusCode::TOO_MANY_REQUESTS => Some(Error::RateLimited {
-            connector,
-            until: retry_after(reply, now),
-        }),
-        status if status.is_server_error() => Some(Error::ProviderTrouble {
-            connector,
-            status: status.as_u16(),
-        }),
+        StatusCode::TOO_MANY_REQUESTS => {
+            Some(Error::RateLimited { connector, until: retry_after(reply, now) })
+        }
+        status if status.is_server_error() => {
+            Some(Error::ProviderTrouble { connector, status: status.as_u16() })
+        }
         _ => None,
     }
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3) in both forms, between now and [`RETRY_AFTER_MAX`] from now.
 pub(crate) fn retry_after(reply: &Response<Bytes>, now: Timestamp) -> Option<Timestamp> {
-    let text = reply
-        .headers()
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
+    let text = reply.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let when = match text.parse::<u32>() {
         Ok(seconds) => now + SignedDuration::from_secs(seconds.into()),
         Err(_) => rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?,
@@ -102,10 +90,7 @@ mod tests {
             ("-5", None),
             ("soon", None),
         ] {
-            let reply = Response::builder()
-                .header("retry-after", text)
-                .body(Bytes::new())
-                .unwrap();
+            let reply = Response::builder().header("retry-after", text).body(Bytes::new()).unwrap();
             let found = retry_after(&reply, now).map(|at| now.duration_until(at).as_secs());
             assert_eq!(found, wait, "{text}");
         }

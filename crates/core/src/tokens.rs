@@ -66,10 +66,7 @@ impl Hearthkey {
         let opened = self.open_credential(workspace, id).await?;
         if !opened.connection.is_usable() {
             let Connection { label, status, .. } = opened.connection;
-            return Err(Error::NotUsable {
-                label,
-                status: status.word(),
-            });
+            return Err(Error::NotUsable { label, status: status.word() });
         }
         match &opened.credential {
             Credential::OAuth2(tokens) if tokens.is_expired(self.now()) => {
@@ -87,14 +84,9 @@ impl Hearthkey {
         refused: &Opened,
     ) -> Result<Option<Opened>, Error> {
         match &refused.credential {
-            Credential::OAuth2(TokenSet {
-                refresh_token: Some(_),
-                ..
-            }) => {
+            Credential::OAuth2(TokenSet { refresh_token: Some(_), .. }) => {
                 let Connection { workspace, id, .. } = refused.connection;
-                let occasion = Occasion::Refused {
-                    version: refused.version,
-                };
+                let occasion = Occasion::Refused { version: refused.version };
                 self.renew(caller, workspace, id, occasion).await.map(Some)
             }
             _ => Ok(None),
@@ -106,40 +98,15 @@ impl Hearthkey {
         workspace: WorkspaceId,
         id: ConnectionId,
     ) -> Result<Opened, Error> {
-        let missing = || Error::NotFound {
-            what: "connection",
-            name: id.to_string(),
-        };
-        let connection = self
-            .ports
-            .store
-            .connection(workspace, id)
-            .await?
-            .ok_or_else(missing)?;
-        let row = self
-            .ports
-            .store
-            .credential(workspace, id)
-            .await?
-            .ok_or_else(missing)?;
-        let unreadable = || Error::Unreadable {
-            what: "credential",
-            name: connection.label.clone(),
-        };
+        let missing = || Error::NotFound { what: "connection", name: id.to_string() };
+        let connection = self.ports.store.connection(workspace, id).await?.ok_or_else(missing)?;
+        let row = self.ports.store.credential(workspace, id).await?.ok_or_else(missing)?;
+        let unreadable = || Error::Unreadable { what: "credential", name: connection.label.clone() };
         let (ws, conn) = (workspace.to_string(), id.to_string());
         let place = place::credential(&ws, &conn, row.version, &row.issuer, &row.policy);
-        let bytes = self
-            .vault()
-            .await?
-            .unseal(place, &row.sealed)
-            .map_err(|_| unreadable())?;
+        let bytes = self.vault().await?.unseal(place, &row.sealed).map_err(|_| unreadable())?;
         let policy = row.policy.parse().map_err(|_| unreadable())?;
-        Ok(Opened {
-            credential: codec::decode(&bytes)?,
-            connection,
-            policy,
-            version: row.version,
-        })
+        Ok(Opened { credential: codec::decode(&bytes)?, connection, policy, version: row.version })
     }
 
     /// Seals a credential for its row.
@@ -159,12 +126,7 @@ impl Hearthkey {
             .await?
             .seal(place, &codec::encode(credential))
             .map_err(|_| Error::Internal("a credential could not be sealed"))?;
-        Ok(CredentialRow {
-            version,
-            policy,
-            issuer,
-            sealed,
-        })
+        Ok(CredentialRow { version, policy, issuer, sealed })
     }
 
     /// Renews in a task of its own: a caller that goes away does not cut a token request short.
@@ -177,10 +139,7 @@ impl Hearthkey {
     ) -> Result<Opened, Error> {
         let (app, caller) = (Arc::clone(self), caller.clone());
         let task = async move { app.renew_in_lane(&caller, workspace, id, occasion).await };
-        self.unhurried
-            .spawn(task)
-            .await
-            .map_err(|_| Error::Internal("a refresh did not finish"))?
+        self.unhurried.spawn(task).await.map_err(|_| Error::Internal("a refresh did not finish"))?
     }
 
     async fn renew_in_lane(
@@ -203,10 +162,7 @@ impl Hearthkey {
             return Ok(opened);
         }
         if let Status::NeedsReconnect { reason } = opened.connection.status {
-            return Err(Error::Reauthorize {
-                label: opened.connection.label,
-                reason,
-            });
+            return Err(Error::Reauthorize { label: opened.connection.label, reason });
         }
         if let Some((at, failure)) = &*recent
             && at.duration_until(self.now()).abs() < COOL_DOWN
@@ -214,25 +170,15 @@ impl Hearthkey {
             return Err(Error::Recent(failure.clone()));
         }
         let outcome = self.refresh(caller, opened).await;
-        *recent = outcome
-            .as_ref()
-            .err()
-            .map(|error| (self.now(), Failure::from(error)));
+        *recent = outcome.as_ref().err().map(|error| (self.now(), Failure::from(error)));
         self.changes.tell(Topic::Connections);
         outcome
     }
 
     async fn refresh(&self, caller: &Caller, opened: Opened) -> Result<Opened, Error> {
-        let Opened {
-            mut connection,
-            credential,
-            policy,
-            version,
-        } = opened;
+        let Opened { mut connection, credential, policy, version } = opened;
         let (Credential::OAuth2(previous), Some(grant)) = (credential, connection.oauth.clone()) else {
-            return Err(Error::Internal(
-                "a refresh was asked of a connection without tokens",
-            ));
+            return Err(Error::Internal("a refresh was asked of a connection without tokens"));
         };
         let name = self.connector_name(&connection);
         let Some(refresh_token) = &previous.refresh_token else {
@@ -240,10 +186,7 @@ impl Hearthkey {
             return self.ends(caller, connection, reason).await;
         };
         let client = self.acting_client(connection.workspace, &grant, policy).await?;
-        let tokens = match self
-            .exchange_refresh(&client, refresh_token, &grant.scopes_granted)
-            .await
-        {
+        let tokens = match self.exchange_refresh(&client, refresh_token, &grant.scopes_granted).await {
             Ok(reply) => reply.succeeding(previous),
             Err(failure) if failure.is_permanent() => {
                 let words = failure.into_error(&name).to_string();
@@ -253,31 +196,19 @@ impl Hearthkey {
                 let transient = matches!(failure, TokenFailure::Http(_) | TokenFailure::Status(_));
                 let error = failure.into_error(&name);
                 if !transient {
-                    connection.status = Status::Error {
-                        message: error.to_string(),
-                    };
+                    connection.status = Status::Error { message: error.to_string() };
                 }
                 let entry = self.entry_for(caller, &connection, Deed::RefreshFailed, error.to_string());
-                self.ports
-                    .store
-                    .update_connection(connection, Some(entry))
-                    .await?;
+                self.ports.store.update_connection(connection, Some(entry)).await?;
                 return Err(error);
             }
         };
         let ActingClient { server, policy, .. } = client;
         let (grant, version) = (granted(grant, &tokens), version + 1);
         let credential = Credential::OAuth2(tokens);
-        let row = self
-            .seal_credential(&connection, version, server.issuer, &policy, &credential)
-            .await?;
+        let row = self.seal_credential(&connection, version, server.issuer, &policy, &credential).await?;
         let connection = self.store_renewed(caller, connection, grant, row).await?;
-        Ok(Opened {
-            connection,
-            credential,
-            policy,
-            version,
-        })
+        Ok(Opened { connection, credential, policy, version })
     }
 
     /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and a rename that
@@ -297,12 +228,7 @@ impl Hearthkey {
             connection.last_refreshed_at = Some(self.now());
             connection.oauth = Some(grant.clone());
             let entry = self.entry_for(caller, &connection, Deed::Refreshed, "Access token renewed");
-            match self
-                .ports
-                .store
-                .replace_credential(connection.clone(), row.clone(), entry)
-                .await
-            {
+            match self.ports.store.replace_credential(connection.clone(), row.clone(), entry).await {
                 Err(StoreError::Conflict) => {
                     let stored = self.ports.store.credential(workspace, id).await?;
                     let fresh = self.ports.store.connection(workspace, id).await?;
@@ -324,15 +250,10 @@ impl Hearthkey {
 
     /// The provider ended the sign-in: says so on the connection, and keeps everything.
     async fn ends<T>(&self, caller: &Caller, mut connection: Connection, reason: String) -> Result<T, Error> {
-        connection.status = Status::NeedsReconnect {
-            reason: reason.clone(),
-        };
+        connection.status = Status::NeedsReconnect { reason: reason.clone() };
         let label = connection.label.clone();
         let entry = self.entry_for(caller, &connection, Deed::RefreshFailed, reason.clone());
-        self.ports
-            .store
-            .update_connection(connection, Some(entry))
-            .await?;
+        self.ports.store.update_connection(connection, Some(entry)).await?;
         Err(Error::Reauthorize { label, reason })
     }
 
@@ -344,12 +265,7 @@ impl Hearthkey {
         policy: EgressPolicy,
     ) -> Result<ActingClient, Error> {
         let (client_id, client_secret) = self.client_credentials(workspace, &grant.client).await?;
-        Ok(ActingClient {
-            server: grant.server.clone(),
-            client_id,
-            client_secret,
-            policy,
-        })
+        Ok(ActingClient { server: grant.server.clone(), client_id, client_secret, policy })
     }
 
     pub(crate) async fn client_credentials(
@@ -361,23 +277,12 @@ impl Hearthkey {
             ClientChoice::Bundled { client_id } => return Ok((client_id.clone(), None)),
             ClientChoice::Own { id } => *id,
         };
-        let missing = || Error::NotFound {
-            what: "client",
-            name: id.to_string(),
-        };
-        let (client, sealed) = self
-            .ports
-            .store
-            .client(workspace, id)
-            .await?
-            .ok_or_else(missing)?;
+        let missing = || Error::NotFound { what: "client", name: id.to_string() };
+        let (client, sealed) = self.ports.store.client(workspace, id).await?.ok_or_else(missing)?;
         let Some(sealed) = sealed else {
             return Ok((client.client_id, None));
         };
-        let unreadable = |_| Error::Unreadable {
-            what: "client secret",
-            name: client.client_id.clone(),
-        };
+        let unreadable = |_| Error::Unreadable { what: "client secret", name: client.client_id.clone() };
         let (ws, row) = (workspace.to_string(), id.to_string());
         let place = place::client_secret(&ws, &row, client.version, &client.issuer);
         let bytes = self.vault().await?.unseal(place, &sealed).map_err(unreadable)?;
@@ -410,17 +315,7 @@ pub(crate) fn first_grant(
     tokens: &TokenSet,
 ) -> OAuthGrant {
     let (scopes_granted, expires_at, renewable) = (vec![], None, false);
-    granted(
-        OAuthGrant {
-            server,
-            client,
-            scopes_requested,
-            scopes_granted,
-            expires_at,
-            renewable,
-        },
-        tokens,
-    )
+    granted(OAuthGrant { server, client, scopes_requested, scopes_granted, expires_at, renewable }, tokens)
 }
 
 /// Puts a credential into the headers of a request whose address the policy was checked against. The only place that does.
@@ -440,9 +335,7 @@ pub(crate) fn inject(
     match credential {
         Credential::OAuth2(tokens) => put(header::AUTHORIZATION, "Bearer ", &tokens.access_token),
         Credential::Keys(keys) => {
-            let api_key = manifest
-                .method(Some(method))
-                .and_then(|method| method.api_key.as_ref());
+            let api_key = manifest.method(Some(method)).and_then(|method| method.api_key.as_ref());
             for injection in api_key.iter().flat_map(|key| &key.inject) {
                 if let Some(secret) = keys.get(&injection.field) {
                     let name = HeaderName::try_from(&injection.header)
@@ -458,16 +351,12 @@ pub(crate) fn inject(
 /// Takes every occurrence of the credential's secrets out of a reply, so that an endpoint that echoes shows nothing.
 pub(crate) fn without_secrets(credential: &Credential, text: &mut Vec<u8>) {
     let secrets: Vec<&Secret> = match credential {
-        Credential::OAuth2(tokens) => std::iter::once(&tokens.access_token)
-            .chain(&tokens.refresh_token)
-            .collect(),
+        Credential::OAuth2(tokens) => {
+            std::iter::once(&tokens.access_token).chain(&tokens.refresh_token).collect()
+        }
         Credential::Keys(keys) => keys.values().collect(),
     };
-    for secret in secrets
-        .into_iter()
-        .map(|secret| secret.expose().as_bytes())
-        .filter(|s| s.len() >= 8)
-    {
+    for secret in secrets.into_iter().map(|secret| secret.expose().as_bytes()).filter(|s| s.len() >= 8) {
         while let Some(at) = text.windows(secret.len()).position(|window| window == secret) {
             text.splice(at..at + secret.len(), *b"[redacted]");
         }

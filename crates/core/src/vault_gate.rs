@@ -92,10 +92,7 @@ pub(crate) struct VaultGate {
 
 impl Default for VaultGate {
     fn default() -> Self {
-        Self {
-            state: RwLock::new(State::Untried),
-            asking: tokio::sync::Mutex::default(),
-        }
+        Self { state: RwLock::new(State::Untried), asking: tokio::sync::Mutex::default() }
     }
 }
 
@@ -158,12 +155,7 @@ impl Hearthkey {
     }
 
     async fn ask_keychain(&self, record: VaultRecord) -> Result<Arc<Vault>, Error> {
-        let text = self
-            .ports
-            .keys
-            .read(&record.vault_id)
-            .await
-            .map_err(Trouble::from)?;
+        let text = self.ports.keys.read(&record.vault_id).await.map_err(Trouble::from)?;
         let text = text.ok_or(Trouble::KeyMissing)?;
         let key = KeychainKey::parse(text.expose()).map_err(|_| Trouble::WrongKey)?;
         let id = VaultId::parse(&record.vault_id)
@@ -193,11 +185,7 @@ impl Hearthkey {
         let key = KeychainKey::generate().map_err(no_randomness)?;
         // The key is in the keychain, read back, before anything is sealed with it.
         let text = Secret::new(key.encode().as_str());
-        self.ports
-            .keys
-            .write(&id.to_string(), text)
-            .await
-            .map_err(Trouble::from)?;
+        self.ports.keys.write(&id.to_string(), text).await.map_err(Trouble::from)?;
         let (vault, check) = Vault::create(id, &key);
         let now = self.now();
         let workspace = Workspace {
@@ -208,24 +196,13 @@ impl Hearthkey {
         let name = workspace.id.to_string();
         let sealing = |_| Error::Internal("the workspace's key could not be sealed");
         let sealed_key = vault.new_workspace_key(&name).map_err(sealing)?;
-        vault
-            .admit_workspace(&name, &sealed_key)
-            .map_err(|_| Trouble::WorkspaceDamaged)?;
+        vault.admit_workspace(&name, &sealed_key).map_err(|_| Trouble::WorkspaceDamaged)?;
         let record = VaultRecord {
             vault_id: id.to_string(),
             generation: check.generation(),
             key_check: check.value().to_vec(),
         };
-        self.ports
-            .store
-            .found_vault(
-                record,
-                WorkspaceRow {
-                    workspace,
-                    sealed_key,
-                },
-            )
-            .await?;
+        self.ports.store.found_vault(record, WorkspaceRow { workspace, sealed_key }).await?;
         Ok(Arc::new(vault))
     }
 }
@@ -241,15 +218,7 @@ pub(crate) mod place {
         issuer: &'a str,
         policy: &'a str,
     ) -> SealContext<'a> {
-        SealContext {
-            workspace,
-            table: "credentials",
-            row,
-            field: "credential",
-            version,
-            issuer,
-            policy,
-        }
+        SealContext { workspace, table: "credentials", row, field: "credential", version, issuer, policy }
     }
 
     pub(crate) fn client_secret<'a>(
@@ -258,27 +227,11 @@ pub(crate) mod place {
         version: u64,
         issuer: &'a str,
     ) -> SealContext<'a> {
-        SealContext {
-            workspace,
-            table: "clients",
-            row,
-            field: "client_secret",
-            version,
-            issuer,
-            policy: "",
-        }
+        SealContext { workspace, table: "clients", row, field: "client_secret", version, issuer, policy: "" }
     }
 
     pub(crate) fn verifier<'a>(workspace: &'a str, row: &'a str, issuer: &'a str) -> SealContext<'a> {
         let (table, field) = ("authorizations", "code_verifier");
-        SealContext {
-            workspace,
-            table,
-            row,
-            field,
-            version: 1,
-            issuer,
-            policy: "",
-        }
+        SealContext { workspace, table, row, field, version: 1, issuer, policy: "" }
     }
 }

@@ -102,16 +102,8 @@ impl ProviderError {
     /// Takes a provider's words, cut to 200 characters and stripped of control characters: they are shown and logged.
     #[must_use]
     pub fn new(code: &str, description: Option<&str>) -> Self {
-        let tame = |text: &str| {
-            text.chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect::<String>()
-        };
-        Self {
-            code: tame(code),
-            description: description.map(tame),
-        }
+        let tame = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
+        Self { code: tame(code), description: description.map(tame) }
     }
 }
 
@@ -169,11 +161,7 @@ impl Callback {
             (None, Some(error)) => Err(ProviderError::new(&error, take("error_description").as_deref())),
             _ => return Err(CallbackError::NoOutcome),
         };
-        Ok(Self {
-            state,
-            outcome,
-            iss: take("iss"),
-        })
+        Ok(Self { state, outcome, iss: take("iss") })
     }
 }
 
@@ -200,9 +188,7 @@ mod tests {
                 client_authentication: Default::default(),
                 iss_required,
             },
-            client: ClientChoice::Bundled {
-                client_id: "hearthkey".into(),
-            },
+            client: ClientChoice::Bundled { client_id: "hearthkey".into() },
             redirect_uri: url("http://127.0.0.1:1/oauth/callback"),
             scopes: vec![],
             state_digest: String::new(),
@@ -223,33 +209,12 @@ mod tests {
         let soon = SignedDuration::from_secs(5);
         let wrong = Err(ReturnRefused::WrongIssuer);
         assert_eq!(accept(false, "state=s&code=c", soon), Ok("c".into()));
-        assert_eq!(
-            accept(false, "state=s&code=c&iss=https://honest.example", soon),
-            Ok("c".into())
-        );
-        assert_eq!(
-            accept(false, "state=s&code=c&iss=https://evil.example", soon),
-            wrong
-        );
-        assert_eq!(
-            accept(false, "state=s&code=c&iss=https://HONEST.example", soon),
-            wrong,
-            "byte for byte"
-        );
-        assert_eq!(
-            accept(true, "state=s&code=c", soon),
-            wrong,
-            "missing though promised"
-        );
-        assert_eq!(
-            accept(true, "state=s&error=access_denied", soon),
-            wrong,
-            "errors are held to it too"
-        );
-        assert_eq!(
-            accept(false, "state=s&error=access_denied", soon),
-            Err(ReturnRefused::Denied)
-        );
+        assert_eq!(accept(false, "state=s&code=c&iss=https://honest.example", soon), Ok("c".into()));
+        assert_eq!(accept(false, "state=s&code=c&iss=https://evil.example", soon), wrong);
+        assert_eq!(accept(false, "state=s&code=c&iss=https://HONEST.example", soon), wrong, "byte for byte");
+        assert_eq!(accept(true, "state=s&code=c", soon), wrong, "missing though promised");
+        assert_eq!(accept(true, "state=s&error=access_denied", soon), wrong, "errors are held to it too");
+        assert_eq!(accept(false, "state=s&error=access_denied", soon), Err(ReturnRefused::Denied));
         assert_eq!(
             accept(false, "state=s&code=c", PendingAuthorization::LIFETIME),
             Err(ReturnRefused::Expired)
@@ -268,10 +233,7 @@ mod tests {
         ] {
             assert_eq!(Callback::parse(query).unwrap_err(), error, "{query}");
         }
-        assert_eq!(
-            Callback::parse(&"a".repeat(8193)).unwrap_err(),
-            CallbackError::TooLong
-        );
+        assert_eq!(Callback::parse(&"a".repeat(8193)).unwrap_err(), CallbackError::TooLong);
     }
 
     #[test]

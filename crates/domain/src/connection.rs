@@ -22,10 +22,7 @@ impl Identity {
     /// The words after "Connected as": the e-mail address, else the name, else the identifier.
     #[must_use]
     pub fn display(&self) -> Option<&str> {
-        self.email
-            .as_deref()
-            .or(self.name.as_deref())
-            .or(self.external_id.as_deref())
+        self.email.as_deref().or(self.name.as_deref()).or(self.external_id.as_deref())
     }
 }
 
@@ -163,11 +160,7 @@ pub fn parse_label(text: &str) -> Result<String, LabelError> {
     let fine = (1..=LABEL_MAX).contains(&label.chars().count())
         && !label.chars().any(char::is_control)
         && !label.starts_with(ConnectionId::PREFIX);
-    if fine {
-        Ok(label.to_owned())
-    } else {
-        Err(LabelError)
-    }
+    if fine { Ok(label.to_owned()) } else { Err(LabelError) }
 }
 
 #[cfg(test)]

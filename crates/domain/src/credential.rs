@@ -34,8 +34,7 @@ impl TokenSet {
     /// Whether the access token has ended, or is about to, at `now`. One without a known end is tried until refused.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at
-            .is_some_and(|end| now.duration_until(end) <= Self::LEEWAY)
+        self.expires_at.is_some_and(|end| now.duration_until(end) <= Self::LEEWAY)
     }
 
     /// This reply, completed with the refresh token of the set it replaces where the server sent none: it then stays valid
@@ -65,12 +64,7 @@ mod tests {
     #[test]
     fn an_access_token_ends_a_little_early() {
         let now = Timestamp::from_second(1000).unwrap();
-        for (end, expired) in [
-            (None, false),
-            (Some(900), true),
-            (Some(1030), true),
-            (Some(1031), false),
-        ] {
+        for (end, expired) in [(None, false), (Some(900), true), (Some(1030), true), (Some(1031), false)] {
             assert_eq!(tokens(None, end).is_expired(now), expired, "{end:?}");
         }
     }

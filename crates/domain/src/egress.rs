@@ -46,10 +46,7 @@ impl EgressPolicy {
     /// # Errors
     /// [`EgressError::NotSecure`] or [`EgressError::NotAnOrigin`] for an address that no credential may go to.
     pub fn new<'a>(addresses: impl IntoIterator<Item = &'a Url>, private: bool) -> Result<Self, EgressError> {
-        let origins = addresses
-            .into_iter()
-            .map(secure_origin)
-            .collect::<Result<_, _>>()?;
+        let origins = addresses.into_iter().map(secure_origin).collect::<Result<_, _>>()?;
         Ok(Self { origins, private })
     }
 
@@ -59,11 +56,7 @@ impl EgressPolicy {
     /// [`EgressError::Outside`] when it is not; the errors of [`EgressPolicy::new`] when it could never be.
     pub fn check(&self, address: &Url) -> Result<(), EgressError> {
         let origin = secure_origin(address)?;
-        if self.origins.contains(&origin) {
-            Ok(())
-        } else {
-            Err(EgressError::Outside { origin })
-        }
+        if self.origins.contains(&origin) { Ok(()) } else { Err(EgressError::Outside { origin }) }
     }
 
     /// Whether names may resolve to loopback or private addresses.
@@ -74,9 +67,7 @@ impl EgressPolicy {
 
     /// The hosts for a person's eyes, without scheme: `api.github.com`, `127.0.0.1:47100`.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.origins
-            .iter()
-            .filter_map(|origin| origin.split_once("://").map(|(_, host)| host))
+        self.origins.iter().filter_map(|origin| origin.split_once("://").map(|(_, host)| host))
     }
 }
 
@@ -86,11 +77,7 @@ impl fmt::Display for EgressPolicy {
         for origin in &self.origins {
             writeln!(f, "{origin}")?;
         }
-        if self.private {
-            writeln!(f, "private")
-        } else {
-            Ok(())
-        }
+        if self.private { writeln!(f, "private") } else { Ok(()) }
     }
 }
 
@@ -98,10 +85,7 @@ impl FromStr for EgressPolicy {
     type Err = EgressError;
 
     fn from_str(text: &str) -> Result<Self, EgressError> {
-        let mut policy = Self {
-            origins: BTreeSet::new(),
-            private: false,
-        };
+        let mut policy = Self { origins: BTreeSet::new(), private: false };
         for line in text.lines() {
             if line == "private" {
                 policy.private = true;
@@ -110,11 +94,7 @@ impl FromStr for EgressPolicy {
                 policy.origins.insert(secure_origin(&address)?);
             }
         }
-        if policy.to_string() == text {
-            Ok(policy)
-        } else {
-            Err(EgressError::Malformed)
-        }
+        if policy.to_string() == text { Ok(policy) } else { Err(EgressError::Malformed) }
     }
 }
 
@@ -149,11 +129,7 @@ mod tests {
     }
 
     fn github() -> EgressPolicy {
-        EgressPolicy::new(
-            [&url("https://api.github.com/user"), &url("https://github.com/")],
-            false,
-        )
-        .unwrap()
+        EgressPolicy::new([&url("https://api.github.com/user"), &url("https://github.com/")], false).unwrap()
     }
 
     #[test]
@@ -186,15 +162,7 @@ mod tests {
         let text = github().to_string();
         assert_eq!(text, "https://api.github.com\nhttps://github.com\n");
         assert_eq!(text.parse::<EgressPolicy>().unwrap(), github());
-        assert!(
-            "https://github.com\nhttps://api.github.com\n"
-                .parse::<EgressPolicy>()
-                .is_err(),
-            "order"
-        );
-        assert!(
-            "https://github.com/\n".parse::<EgressPolicy>().is_err(),
-            "trailing slash"
-        );
+        assert!("https://github.com\nhttps://api.github.com\n".parse::<EgressPolicy>().is_err(), "order");
+        assert!("https://github.com/\n".parse::<EgressPolicy>().is_err(), "trailing slash");
     }
 }

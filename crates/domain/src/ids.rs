@@ -90,10 +90,7 @@ mod tests {
     fn an_identifier_survives_text_and_refuses_another_kind() {
         let id = ConnectionId::new(Timestamp::UNIX_EPOCH, [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!(
-            id.to_string().parse::<WorkspaceId>(),
-            Err(IdError { prefix: "ws_" })
-        );
+        assert_eq!(id.to_string().parse::<WorkspaceId>(), Err(IdError { prefix: "ws_" }));
         assert!("conn_".parse::<ConnectionId>().is_err());
     }
 

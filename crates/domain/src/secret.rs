@@ -39,10 +39,7 @@ impl Secret {
         if chars.len() < 16 || !text.is_ascii() {
             return "••••".to_owned();
         }
-        let prefix = chars[..12]
-            .iter()
-            .rposition(|c| matches!(c, '_' | '-'))
-            .map_or(0, |at| at + 1);
+        let prefix = chars[..12].iter().rposition(|c| matches!(c, '_' | '-')).map_or(0, |at| at + 1);
         let head: String = chars[..prefix].iter().collect();
         let tail: String = chars[chars.len() - 4..].iter().collect();
         format!("{head}…{tail}")

@@ -39,8 +39,6 @@ pub struct AuthorizationServer {
 impl AuthorizationServer {
     /// The endpoints a token of this server may be sent to.
     pub fn token_endpoints(&self) -> impl Iterator<Item = &Url> {
-        std::iter::once(&self.token_endpoint)
-            .chain(&self.userinfo_endpoint)
-            .chain(&self.revocation_endpoint)
+        std::iter::once(&self.token_endpoint).chain(&self.userinfo_endpoint).chain(&self.revocation_endpoint)
     }
 }

@@ -29,6 +29,7 @@ pub use hearthkey_core::OwnerKind;
 pub use hearthkey_platform::clock::SystemClock;
 pub use hearthkey_platform::environment::{has_display, var};
 pub use hearthkey_platform::profile::{OwnerNote, Profile, ProfileError, ProfileLock};
+pub use hearthkey_platform::sandbox_process::answers as sandbox_answers;
 pub use hearthkey_platform::{init, signals};
 pub use tokio_util::sync::CancellationToken as Ending;
 
@@ -75,10 +76,7 @@ fn in_use(owner: Option<&OwnerNote>) -> String {
                 LockKind::Desktop => "the desktop app",
                 LockKind::Serve => "hearthkey serve",
             };
-            format!(
-                "the profile is in use by {kind} (process {}, since {})",
-                note.pid, note.since
-            )
+            format!("the profile is in use by {kind} (process {}, since {})", note.pid, note.since)
         }
         None => "the profile is in use by another process".to_owned(),
     }
@@ -140,14 +138,11 @@ impl Engine {
     /// When the database or the socket cannot be opened.
     pub fn open(profile: &Profile, lock: ProfileLock, setting: Setting) -> Result<Self, EngineError> {
         let file = profile.vault_db();
-        let store = VaultDb::open(&file).map_err(|cause| EngineError::Store {
-            file: file.display().to_string(),
-            cause,
-        })?;
+        let store = VaultDb::open(&file)
+            .map_err(|cause| EngineError::Store { file: file.display().to_string(), cause })?;
         let clock = SystemClock;
-        let sandbox = setting
-            .sandbox
-            .unwrap_or_else(|| Arc::new(SandboxProcess::new(profile.sandbox_state())));
+        let sandbox =
+            setting.sandbox.unwrap_or_else(|| Arc::new(SandboxProcess::new(profile.sandbox_state())));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(KernelEntropy),
@@ -204,10 +199,7 @@ impl Engine {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    let caller = Caller {
-                        door: Door::Socket,
-                        program: peer.program,
-                    };
+                    let caller = Caller { door: Door::Socket, program: peer.program };
                     let app = Arc::clone(&self.app);
                     let ending = self.ending.clone();
                     let open = Open::one_more(&self.open);
@@ -222,9 +214,7 @@ impl Engine {
                 Err(error) => {
                     // Out of file handles, most likely: the next second may be better.
                     tracing::warn!(kind = %error.kind(), "a local connection could not be accepted");
-                    self.clock
-                        .sleep_until(self.clock.now() + SignedDuration::from_secs(1))
-                        .await;
+                    self.clock.sleep_until(self.clock.now() + SignedDuration::from_secs(1)).await;
                 }
             }
         }

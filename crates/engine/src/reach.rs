@@ -78,6 +78,5 @@ pub async fn claim_for_desktop(profile: &Profile) -> Result<Claim, EngineError> 
         }
     }
     let lock = ProfileLock::acquire_within(profile, kind, HAND_OVER).await?;
-    lock.map(Claim::Owned)
-        .ok_or_else(|| EngineError::InUse(profile.owner()))
+    lock.map(Claim::Owned).ok_or_else(|| EngineError::InUse(profile.owner()))
 }

@@ -30,9 +30,7 @@ fn check(address: &Url) -> Result<(), String> {
     match address.scheme() {
         "https" if address.has_host() => Ok(()),
         "http" if is_loopback_literal(address) => Ok(()),
-        scheme => Err(format!(
-            "an address with the scheme {scheme:?} is not opened in a browser"
-        )),
+        scheme => Err(format!("an address with the scheme {scheme:?} is not opened in a browser")),
     }
 }
 

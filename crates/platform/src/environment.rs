@@ -6,10 +6,7 @@ use std::path::PathBuf;
 
 /// The value of an environment variable; `None` when it is unset, empty or not Unicode.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

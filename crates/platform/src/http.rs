@@ -35,10 +35,7 @@ impl HttpClient {
     /// A few words when the system's trusted certificates cannot be read.
     pub fn new() -> Result<Self, String> {
         crate::install_tls();
-        Ok(Self {
-            public: client(false)?,
-            private: client(true)?,
-        })
+        Ok(Self { public: client(false)?, private: client(true)? })
     }
 }
 
@@ -59,18 +56,9 @@ fn client(private: bool) -> Result<reqwest::Client, String> {
 #[async_trait]
 impl Http for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<http::Response<Bytes>, HttpError> {
-        let HttpRequest {
-            request,
-            policy,
-            timeout,
-            max_reply,
-        } = request;
+        let HttpRequest { request, policy, timeout, max_reply } = request;
         let mut request = reqwest::Request::try_from(request).map_err(|_| malformed())?;
-        policy
-            .check(request.url())
-            .map_err(|refusal| HttpError::Blocked {
-                reason: refusal.to_string(),
-            })?;
+        policy.check(request.url()).map_err(|refusal| HttpError::Blocked { reason: refusal.to_string() })?;
         let private = policy.allows_private();
         check_literal(request.url(), private)?;
         // The address alone names the host, or a request could reach another site on the same server.
@@ -79,10 +67,8 @@ impl Http for HttpClient {
 
         let host = host_and_port(request.url());
         let client = if private { &self.private } else { &self.public };
-        let reply = client
-            .execute(request)
-            .await
-            .map_err(|error| cause::before_reply(&error, &host, timeout))?;
+        let reply =
+            client.execute(request).await.map_err(|error| cause::before_reply(&error, &host, timeout))?;
         read(reply, &host, timeout, max_reply).await
     }
 }
@@ -93,20 +79,13 @@ async fn read(
     timeout: Duration,
     limit: usize,
 ) -> Result<http::Response<Bytes>, HttpError> {
-    let too_large = || HttpError::TooLarge {
-        host: host.to_owned(),
-        limit,
-    };
+    let too_large = || HttpError::TooLarge { host: host.to_owned(), limit };
     let announced = reply.content_length().map(usize::try_from);
     if announced.is_some_and(|length| length.map_or(true, |length| length > limit)) {
         return Err(too_large());
     }
     let mut body = BytesMut::new();
-    while let Some(chunk) = reply
-        .chunk()
-        .await
-        .map_err(|error| cause::within_reply(&error, host, timeout))?
-    {
+    while let Some(chunk) = reply.chunk().await.map_err(|error| cause::within_reply(&error, host, timeout))? {
         if chunk.len() > limit - body.len() {
             return Err(too_large());
         }
@@ -120,9 +99,7 @@ async fn read(
 }
 
 fn malformed() -> HttpError {
-    HttpError::Blocked {
-        reason: "the address of the request is malformed".to_owned(),
-    }
+    HttpError::Blocked { reason: "the address of the request is malformed".to_owned() }
 }
 
 /// Refuses a literal address that the guard would refuse: a literal never reaches the resolver.
@@ -161,11 +138,8 @@ impl Resolve for GuardedResolver {
         let private = self.private;
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed: Vec<_> = found
-                .iter()
-                .copied()
-                .filter(|at| address::is_allowed(at.ip(), private))
-                .collect();
+            let allowed: Vec<_> =
+                found.iter().copied().filter(|at| address::is_allowed(at.ip(), private)).collect();
             if allowed.is_empty() && !found.is_empty() {
                 return Err(PrivateName.into());
             }

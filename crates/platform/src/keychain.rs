@@ -51,20 +51,14 @@ impl OsKeychain {
     /// A write that missed its deadline may still arrive later; a read is discarded and wiped.
     #[must_use]
     pub fn new(deadline: Duration) -> Self {
-        Self {
-            deadline,
-            turn: tokio::sync::Mutex::default(),
-            threads: Mutex::default(),
-        }
+        Self { deadline, turn: tokio::sync::Mutex::default(), threads: Mutex::default() }
     }
 
     async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, KeyStoreError> + Send + 'static,
     ) -> Result<T, KeyStoreError> {
-        let hanging = || KeyStoreError::Hanging {
-            seconds: self.deadline.as_secs().max(1),
-        };
+        let hanging = || KeyStoreError::Hanging { seconds: self.deadline.as_secs().max(1) };
         let answer = async {
             let _turn = self.turn.lock().await;
             let Some(alive) = self.admit() else {
@@ -80,12 +74,9 @@ impl OsKeychain {
                     let _ = tell.send(answer);
                 })
                 .map_err(|error| refused(format!("no thread could be started ({})", error.kind())))?;
-            told.await
-                .unwrap_or_else(|_| Err(refused("its thread ended without an answer")))
+            told.await.unwrap_or_else(|_| Err(refused("its thread ended without an answer")))
         };
-        tokio::time::timeout(self.deadline, answer)
-            .await
-            .unwrap_or_else(|_| Err(hanging()))
+        tokio::time::timeout(self.deadline, answer).await.unwrap_or_else(|_| Err(hanging()))
     }
 
     /// A token for one more thread, unless too many have not come back.
@@ -111,9 +102,7 @@ impl KeyStore for OsKeychain {
         let vault = vault.to_owned();
         self.call(move || {
             let store = open()?;
-            entry(&*store, &vault)?
-                .set_password(value.expose())
-                .map_err(describe)?;
+            entry(&*store, &vault)?.set_password(value.expose()).map_err(describe)?;
             match read(&*store, &vault)? {
                 Some(kept) if kept.expose() == value.expose() => Ok(()),
                 _ => Err(refused("it did not keep what was written")),
@@ -153,9 +142,7 @@ fn open() -> Result<Arc<CredentialStore>, KeyStoreError> {
     #[cfg(windows)]
     return Ok(windows_native_keyring_store::Store::new().map_err(describe)?);
     #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-    return Err(KeyStoreError::Absent {
-        reason: "this system is not supported".to_owned(),
-    });
+    return Err(KeyStoreError::Absent { reason: "this system is not supported".to_owned() });
 }
 
 /// Puts an error into the port's words. Variants that hold the item's content are named, never printed.
@@ -163,9 +150,7 @@ fn describe(error: keyring_core::Error) -> KeyStoreError {
     use keyring_core::Error;
     match error {
         Error::NoStorageAccess(_) if cfg!(target_os = "linux") => KeyStoreError::Locked,
-        Error::NoStorageAccess(cause) => KeyStoreError::Absent {
-            reason: cause.to_string(),
-        },
+        Error::NoStorageAccess(cause) => KeyStoreError::Absent { reason: cause.to_string() },
         #[cfg(target_os = "macos")]
         Error::PlatformFailure(cause) if is_locked_on_macos(&*cause) => KeyStoreError::Locked,
         Error::PlatformFailure(cause) => refused(cause.to_string()),
@@ -190,9 +175,7 @@ fn is_locked_on_macos(cause: &(dyn std::error::Error + Send + Sync + 'static)) -
 }
 
 fn refused(reason: impl Into<String>) -> KeyStoreError {
-    KeyStoreError::Refused {
-        reason: reason.into(),
-    }
+    KeyStoreError::Refused { reason: reason.into() }
 }
 
 #[cfg(test)]
@@ -210,17 +193,15 @@ mod tests {
         let mut stuck = Vec::new();
         for _ in 0..MOST_STUCK {
             let (release, wait) = mpsc::channel::<()>();
-            let answer = keychain
-                .call(move || wait.recv().map_err(|_| refused("released")))
-                .await;
+            let call = keychain.call(move || wait.recv().map_err(|_| refused("released")));
+            let answer = tokio::time::timeout(Duration::from_secs(1), call).await;
+            let answer = answer.expect("the deadline is far shorter");
             assert_eq!(answer, hanging());
             stuck.push(release);
         }
         // No fourth thread: the work is not even begun.
         assert_eq!(
-            keychain
-                .call(|| -> Result<(), _> { unreachable!("three threads are stuck") })
-                .await,
+            keychain.call(|| -> Result<(), _> { unreachable!("three threads are stuck") }).await,
             hanging()
         );
         // One comes back, and one more may go.

@@ -51,10 +51,7 @@ pub struct LoopbackRedirects {
 impl Default for LoopbackRedirects {
     fn default() -> Self {
         let all = CancellationToken::new();
-        Self {
-            _end: all.clone().drop_guard(),
-            all,
-        }
+        Self { _end: all.clone().drop_guard(), all }
     }
 }
 
@@ -69,18 +66,12 @@ impl Loopback for LoopbackRedirects {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))
             .await
             .map_err(|error| bind_words(port, &error))?;
-        let port = listener
-            .local_addr()
-            .map_err(|error| bind_words(port, &error))?
-            .port();
+        let port = listener.local_addr().map_err(|error| bind_words(port, &error))?.port();
         let redirect = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"))
             .map_err(|_| "the redirect address is malformed".to_owned())?;
 
-        let flow = Arc::new(Flow {
-            handler,
-            host: format!("127.0.0.1:{port}"),
-            over: self.all.child_token(),
-        });
+        let flow =
+            Arc::new(Flow { handler, host: format!("127.0.0.1:{port}"), over: self.all.child_token() });
         let all = self.all.clone();
         tokio::spawn(async move {
             tokio::select! {

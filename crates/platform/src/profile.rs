@@ -134,19 +134,12 @@ fn make(dir: &Path) -> io::Result<()> {
 }
 
 fn failed(path: &Path, cause: io::Error) -> ProfileError {
-    ProfileError::Failed {
-        path: path.to_owned(),
-        cause,
-    }
+    ProfileError::Failed { path: path.to_owned(), cause }
 }
 
 /// The path as a word of a shell command.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    if text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

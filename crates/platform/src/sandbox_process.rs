@@ -39,20 +39,13 @@ impl SandboxProcess {
     pub fn new(state_file: PathBuf) -> Self {
         let program = environment::current_program_dir()
             .map(|dir| dir.join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION));
-        Self {
-            program,
-            state_file,
-            child: Mutex::default(),
-        }
+        Self { program, state_file, child: Mutex::default() }
     }
 
     /// The same, with the program at `program`.
     #[must_use]
     pub fn with_program(self, program: PathBuf) -> Self {
-        Self {
-            program: Some(program),
-            ..self
-        }
+        Self { program: Some(program), ..self }
     }
 
     async fn start(&self, port: u16) -> Result<Child, String> {
@@ -100,10 +93,7 @@ impl SandboxProcess {
                 Some(words) => format!("The sandbox ended at once: {words}"),
                 None => "The sandbox ended at once.".to_owned(),
             }),
-            Err(_) => Err(format!(
-                "The sandbox did not answer within {} s.",
-                START_TIMEOUT.as_secs()
-            )),
+            Err(_) => Err(format!("The sandbox did not answer within {} s.", START_TIMEOUT.as_secs())),
         }
     }
 }
@@ -129,7 +119,8 @@ impl SandboxHost for SandboxProcess {
     }
 }
 
-async fn answers(base: &Url) -> bool {
+/// Whether a sandbox answers at `base`.
+pub async fn answers(base: &Url) -> bool {
     crate::install_tls();
     let client = reqwest::Client::builder()
         .no_proxy()

@@ -26,10 +26,7 @@ impl ServeProcess {
     /// A sentence when the program is missing or does not start.
     pub fn start(profile: &Profile) -> Result<Self, String> {
         let program = environment::current_program_dir()
-            .map(|dir| {
-                dir.join("hearthkey")
-                    .with_extension(std::env::consts::EXE_EXTENSION)
-            })
+            .map(|dir| dir.join("hearthkey").with_extension(std::env::consts::EXE_EXTENSION))
             .filter(|program| program.is_file())
             .ok_or("the program hearthkey is not where this program is")?;
         let log = profile.dir().join("serve.log");
@@ -49,9 +46,7 @@ impl ServeProcess {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         #[cfg(windows)]
         std::os::windows::process::CommandExt::creation_flags(&mut command, DETACHED);
-        let child = command
-            .spawn()
-            .map_err(|error| format!("it could not be run ({})", error.kind()))?;
+        let child = command.spawn().map_err(|error| format!("it could not be run ({})", error.kind()))?;
         Ok(Self { child, log })
     }
 
@@ -77,9 +72,5 @@ fn private(path: &Path) -> std::io::Result<File> {
 fn last_words(log: &Path) -> Option<String> {
     let bytes = std::fs::read(log).ok()?;
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MAX_COMPLAINT)..]).into_owned();
-    text.lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .map(str::to_owned)
+    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }

@@ -92,10 +92,7 @@ pub async fn connect(path: &Path) -> io::Result<LocalStream> {
     let stream = Stream::connect(place::of(path)?.name()?).await?;
     match peer(&stream)? {
         Some(_) => Ok(LocalStream(stream)),
-        None => Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "the socket belongs to another user",
-        )),
+        None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket belongs to another user")),
     }
 }
 
@@ -141,10 +138,7 @@ fn peer(stream: &Stream) -> io::Result<Option<Peer>> {
     let pid = credentials.pid();
     #[cfg(unix)]
     let pid = pid.and_then(|pid| u32::try_from(pid).ok());
-    Ok(Some(Peer {
-        pid,
-        program: pid.and_then(program),
-    }))
+    Ok(Some(Peer { pid, program: pid.and_then(program) }))
 }
 
 #[cfg(target_os = "linux")]

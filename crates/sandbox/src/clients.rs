@@ -29,9 +29,7 @@ pub(crate) enum ClientRefusal {
 
 impl Client {
     pub(crate) fn find(id: &str) -> Option<Self> {
-        [Self::Hearthkey, Self::HearthkeyConfidential]
-            .into_iter()
-            .find(|client| client.id() == id)
+        [Self::Hearthkey, Self::HearthkeyConfidential].into_iter().find(|client| client.id() == id)
     }
 
     pub(crate) fn id(self) -> &'static str {
@@ -51,9 +49,10 @@ impl Client {
     /// Authenticates the sender of a form, by Basic, by `client_secret`, or by `client_id` alone when public.
     pub(crate) fn authenticate(headers: &HeaderMap, form: &Parameters) -> Result<Self, ClientRefusal> {
         let basic = match headers.get(header::AUTHORIZATION) {
-            Some(_) => Some(basic(headers).ok_or(ClientRefusal::Unauthenticated(
-                "The Authorization header is not Basic.",
-            ))?),
+            Some(_) => Some(
+                basic(headers)
+                    .ok_or(ClientRefusal::Unauthenticated("The Authorization header is not Basic."))?,
+            ),
             None => None,
         };
         let (id, secret) = match basic {
@@ -61,15 +60,11 @@ impl Client {
                 return Err(ClientRefusal::Malformed("The client authenticated in two ways."));
             }
             Some((id, _)) if form.get("client_id").is_some_and(|other| other != id) => {
-                return Err(ClientRefusal::Malformed(
-                    "client_id differs from the Authorization header.",
-                ));
+                return Err(ClientRefusal::Malformed("client_id differs from the Authorization header."));
             }
             Some((id, secret)) => (id, Some(secret).filter(|secret| !secret.is_empty())),
             None => {
-                let id = form
-                    .get("client_id")
-                    .ok_or(ClientRefusal::Malformed("client_id is missing."))?;
+                let id = form.get("client_id").ok_or(ClientRefusal::Malformed("client_id is missing."))?;
                 (id.to_owned(), form.get("client_secret").map(str::to_owned))
             }
         };
@@ -81,17 +76,16 @@ impl Client {
             (Some(expected), Some(given)) if expected == given => Ok(client),
             (Some(_), Some(_)) => Err(ClientRefusal::Unauthenticated("The client secret is wrong.")),
             (Some(_), None) => Err(ClientRefusal::Unauthenticated("This client must authenticate.")),
-            (None, Some(_)) => Err(ClientRefusal::Unauthenticated(
-                "This client is public and has no secret.",
-            )),
+            (None, Some(_)) => {
+                Err(ClientRefusal::Unauthenticated("This client is public and has no secret."))
+            }
         }
     }
 
     /// The client that a request says it is from, whether or not it proves it. For the journal.
     pub(crate) fn claimed(headers: &HeaderMap, parameters: &Parameters) -> Option<&'static str> {
-        let id = basic(headers)
-            .map(|(id, _)| id)
-            .or_else(|| parameters.get("client_id").map(str::to_owned))?;
+        let id =
+            basic(headers).map(|(id, _)| id).or_else(|| parameters.get("client_id").map(str::to_owned))?;
         Some(Self::find(&id).map_or("(unregistered)", Self::id))
     }
 }
@@ -103,9 +97,7 @@ pub(crate) fn is_registered_redirect(uri: &str) -> bool {
         return true;
     }
     ["http://127.0.0.1", "http://[::1]"].iter().any(|origin| {
-        let Some(rest) = uri
-            .strip_prefix(origin)
-            .and_then(|rest| rest.strip_suffix("/oauth/callback"))
+        let Some(rest) = uri.strip_prefix(origin).and_then(|rest| rest.strip_suffix("/oauth/callback"))
         else {
             return false;
         };

@@ -23,7 +23,5 @@ pub(crate) async fn sleep(milliseconds: u64) {
 /// `moment` and so many seconds; the end of time when that overflows.
 pub(crate) fn after(moment: Timestamp, seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    moment
-        .checked_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX)
+    moment.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

@@ -14,13 +14,7 @@ const CAPACITY: usize = 100_000;
 const FIRST_DAY: i64 = 1_772_438_400;
 
 const EVENTS: i64 = 25;
-const TITLES: [&str; 5] = [
-    "Stand-up",
-    "Client call",
-    "Design review",
-    "Lunch with Mara",
-    "Invoice hour",
-];
+const TITLES: [&str; 5] = ["Stand-up", "Client call", "Design review", "Lunch with Mara", "Invoice hour"];
 const PEOPLE: [(&str, &str); 12] = [
     ("Mara Lindqvist", "Lindqvist & Co"),
     ("Jonas Weber", "Weber Druck"),
@@ -92,14 +86,8 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new() -> Self {
-        let shelf = |account| Shelf {
-            contacts: seed_contacts(account),
-            messages: seed_messages(account),
-        };
-        Self {
-            shelves: Account::ALL.map(|account| (account, shelf(account))).into(),
-            keys: BTreeMap::new(),
-        }
+        let shelf = |account| Shelf { contacts: seed_contacts(account), messages: seed_messages(account) };
+        Self { shelves: Account::ALL.map(|account| (account, shelf(account))).into(), keys: BTreeMap::new() }
     }
 
     pub(crate) fn contacts(&self, account: Account) -> &[Value] {
@@ -114,14 +102,7 @@ impl Content {
     pub(crate) fn add_contact(&mut self, account: Account, new: NewContact, now: Timestamp) -> Option<Value> {
         let contacts = &mut self.shelves.get_mut(&account)?.contacts;
         let number = contacts.len() + 1;
-        let contact = contact(
-            account,
-            number,
-            &new.name,
-            &new.email,
-            new.company.as_deref(),
-            now,
-        );
+        let contact = contact(account, number, &new.name, &new.email, new.company.as_deref(), now);
         (number <= CAPACITY).then(|| contacts.push(contact.clone()))?;
         Some(contact)
     }
@@ -148,15 +129,7 @@ impl Content {
         if index >= CAPACITY {
             return Sent::Full;
         }
-        let message = message(
-            account,
-            index + 1,
-            account.email(),
-            &new.to,
-            &new.subject,
-            &new.text,
-            now,
-        );
+        let message = message(account, index + 1, account.email(), &new.to, &new.subject, &new.text, now);
         shelf.messages.push(message.clone());
         if let Some((key, body)) = key {
             self.keys.insert(key, (body, index));
@@ -187,14 +160,7 @@ pub(crate) fn events(account: Account) -> Vec<Value> {
 
 fn seed_contacts(account: Account) -> Vec<Value> {
     let seed = |(index, (name, company)): (usize, (&str, &str))| {
-        contact(
-            account,
-            index + 1,
-            name,
-            &address(name),
-            Some(company),
-            moment(-30, 0),
-        )
+        contact(account, index + 1, name, &address(name), Some(company), moment(-30, 0))
     };
     PEOPLE.into_iter().enumerate().map(seed).collect()
 }
@@ -204,15 +170,7 @@ fn seed_messages(account: Account) -> Vec<Value> {
         let (name, company) = PEOPLE[index % PEOPLE.len()];
         let text = format!("Hello {},\n\n{subject}.\n\n{name}, {company}", account.name());
         let sent_at = moment(i64::try_from(index).unwrap_or_default(), 1);
-        message(
-            account,
-            index + 1,
-            &address(name),
-            account.email(),
-            subject,
-            &text,
-            sent_at,
-        )
+        message(account, index + 1, &address(name), account.email(), subject, &text, sent_at)
     };
     SUBJECTS.into_iter().enumerate().map(seed).collect()
 }
@@ -259,7 +217,5 @@ fn address(name: &str) -> String {
 
 fn moment(day: i64, hour: i64) -> Timestamp {
     let first = Timestamp::from_second(FIRST_DAY).unwrap_or_default();
-    first
-        .checked_add(SignedDuration::from_hours(day * 24 + hour))
-        .unwrap_or_default()
+    first.checked_add(SignedDuration::from_hours(day * 24 + hour)).unwrap_or_default()
 }

@@ -41,16 +41,11 @@ pub(crate) async fn exchange(
     cuts: &mpsc::Sender<Cut>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, LARGEST_BODY)
-        .collect()
-        .await
-        .map(|whole| whole.to_bytes());
+    let body = Limited::new(body, LARGEST_BODY).collect().await.map(|whole| whole.to_bytes());
     let control = guard::is_control(parts.uri.path());
     let seq = (!control).then(|| {
         let form = body.as_deref().unwrap_or_default();
-        provider
-            .journal
-            .arrived(&parts.method, &parts.uri, &parts.headers, form, clock::now())
+        provider.journal.arrived(&parts.method, &parts.uri, &parts.headers, form, clock::now())
     });
     let answered = |response: Response| {
         if let Some(seq) = seq {
@@ -66,11 +61,7 @@ pub(crate) async fn exchange(
     }
     let Ok(body) = body else {
         let message = "The body is larger than 1 MiB, or it broke off.";
-        return answered(reply::api_error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            message,
-        ));
+        return answered(reply::api_error(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
     };
     let Some(seq) = seq else {
         return serve(router, Request::from_parts(parts, Body::from(body))).await;

@@ -153,14 +153,8 @@ impl Nth {
 impl Fault {
     fn covers(&self, method: &Method, path: &str) -> bool {
         let route = self.route.trim_end_matches('/');
-        let below = path
-            .strip_prefix(route)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        below
-            && self
-                .method
-                .as_deref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()))
+        let below = path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        below && self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()))
     }
 }
 
@@ -181,11 +175,7 @@ impl FaultPlan {
     /// Counts a request and returns the faults that it meets.
     pub(crate) fn meet(&self, method: &Method, path: &str) -> Vec<FaultKind> {
         let mut met = Vec::new();
-        for (fault, count) in self
-            .lock()
-            .iter_mut()
-            .filter(|(fault, _)| fault.covers(method, path))
-        {
+        for (fault, count) in self.lock().iter_mut().filter(|(fault, _)| fault.covers(method, path)) {
             *count += 1;
             if fault.nth.includes(*count) {
                 met.push(fault.kind.clone());
@@ -204,12 +194,7 @@ mod tests {
     use super::*;
 
     fn fault(route: &str, method: Option<&str>, nth: Nth) -> Fault {
-        Fault {
-            route: route.into(),
-            method: method.map(Into::into),
-            nth,
-            kind: FaultKind::Reset,
-        }
+        Fault { route: route.into(), method: method.map(Into::into), nth, kind: FaultKind::Reset }
     }
 
     #[test]
@@ -222,11 +207,7 @@ mod tests {
             ("/", "/anything", true),
             ("/api/events", "/api", false),
         ] {
-            assert_eq!(
-                fault(route, None, Nth::Every).covers(&Method::GET, path),
-                covered,
-                "{route} {path}"
-            );
+            assert_eq!(fault(route, None, Nth::Every).covers(&Method::GET, path), covered, "{route} {path}");
         }
         assert!(!fault("/", Some("post"), Nth::Every).covers(&Method::GET, "/"));
         assert!(fault("/", Some("post"), Nth::Every).covers(&Method::POST, "/"));
@@ -271,35 +252,21 @@ mod tests {
     fn a_kind_is_named_as_in_json() {
         let kinds = [
             FaultKind::Delay { ms: 1 },
-            FaultKind::Drip {
-                bytes: 1,
-                every_ms: 1,
-            },
+            FaultKind::Drip { bytes: 1, every_ms: 1 },
             FaultKind::Reset,
             FaultKind::SwallowReply,
-            FaultKind::Status {
-                status: 500,
-                body: None,
-            },
-            FaultKind::RateLimited {
-                retry_after: RetryAfter::Seconds(1),
-            },
+            FaultKind::Status { status: 500, body: None },
+            FaultKind::RateLimited { retry_after: RetryAfter::Seconds(1) },
             FaultKind::HtmlWith200,
             FaultKind::Truncated { bytes: 1 },
             FaultKind::Huge { bytes: 1 },
-            FaultKind::Redirect {
-                location: "/".into(),
-                status: 302,
-            },
+            FaultKind::Redirect { location: "/".into(), status: 302 },
             FaultKind::MissingExpiresIn,
             FaultKind::ErrorInside200 { error: "x".into() },
         ];
         for kind in kinds {
             let json = serde_json::to_value(&kind).unwrap();
-            let name = json
-                .as_str()
-                .map(str::to_owned)
-                .or_else(|| json.as_object()?.keys().next().cloned());
+            let name = json.as_str().map(str::to_owned).or_else(|| json.as_object()?.keys().next().cloned());
             assert_eq!(name.as_deref(), Some(kind.name()));
         }
     }

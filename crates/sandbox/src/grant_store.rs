@@ -38,18 +38,9 @@ impl GrantStore {
             Some(path) => load(path)?,
             None => Grants::default(),
         };
-        let store = Self {
-            kept: Mutex::new(Kept {
-                grants,
-                written: Vec::new(),
-            }),
-            file,
-        };
+        let store = Self { kept: Mutex::new(Kept { grants, written: Vec::new() }), file };
         if let Some(path) = &store.file {
-            store.change(|_| ()).map_err(|source| Error::StateFile {
-                path: path.clone(),
-                source,
-            })?;
+            store.change(|_| ()).map_err(|source| Error::StateFile { path: path.clone(), source })?;
         }
         Ok(store)
     }
@@ -64,10 +55,7 @@ impl GrantStore {
         let mut grants = kept.grants.clone();
         let result = change(&mut grants);
         if let Some(path) = &self.file {
-            let bytes = serde_json::to_vec(&StateFile {
-                format: FORMAT,
-                grants: Cow::Borrowed(&grants),
-            })?;
+            let bytes = serde_json::to_vec(&StateFile { format: FORMAT, grants: Cow::Borrowed(&grants) })?;
             if bytes != kept.written {
                 replace(path, &bytes)?;
                 kept.written = bytes;
@@ -100,22 +88,13 @@ fn load(path: &Path) -> Result<Grants, Error> {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Grants::default()),
         Err(source) => {
-            return Err(Error::StateFile {
-                path: path.to_owned(),
-                source,
-            });
+            return Err(Error::StateFile { path: path.to_owned(), source });
         }
     };
-    let wrong = |source| Error::StateFormat {
-        path: path.to_owned(),
-        source,
-    };
+    let wrong = |source| Error::StateFormat { path: path.to_owned(), source };
     let state: StateFile<'_> = serde_json::from_slice(&bytes).map_err(wrong)?;
     if state.format != FORMAT {
-        return Err(wrong(serde::de::Error::custom(format_args!(
-            "format {} is not {FORMAT}",
-            state.format
-        ))));
+        return Err(wrong(serde::de::Error::custom(format_args!("format {} is not {FORMAT}", state.format))));
     }
     Ok(state.grants.into_owned())
 }

@@ -109,52 +109,35 @@ impl Grants {
         let grant = self.grants.get(&known.grant).cloned();
         let grant = grant.ok_or_else(|| invalid_grant("The refresh token is not known.", "unknown token"))?;
         if grant.client != client {
-            return Err(invalid_grant(
-                "The refresh token is another client's.",
-                "another client's token",
-            ));
+            return Err(invalid_grant("The refresh token is another client's.", "another client's token"));
         }
         if grant.revoked.is_some() {
             return Err(invalid_grant("The grant was revoked.", "grant was revoked"));
         }
         if known.rotated.is_some() {
             self.revoke_grant(&known.grant, now);
-            return Err(invalid_grant(
-                "The refresh token was used before.",
-                "reuse, family revoked",
-            ));
+            return Err(invalid_grant("The refresh token was used before.", "reuse, family revoked"));
         }
         if known.expires.is_some_and(|expires| expires <= now) {
             return Err(invalid_grant("The refresh token expired.", "expired"));
         }
         let scopes = match scope {
             None => grant.scopes.clone(),
-            Some(asked) => Scopes::parse(Some(asked))
-                .filter(|asked| grant.scopes.covers(asked))
-                .ok_or(Refusal {
+            Some(asked) => {
+                Scopes::parse(Some(asked)).filter(|asked| grant.scopes.covers(asked)).ok_or(Refusal {
                     error: "invalid_scope",
                     description: "The scope is wider than what was granted.",
                     outcome: "scope too wide",
-                })?,
+                })?
+            }
         };
         if options.rotate_refresh_tokens
             && let Some(current) = self.refresh_tokens.get_mut(&hash)
         {
             current.rotated = Some(now);
         }
-        let outcome = if options.rotate_refresh_tokens {
-            "rotated"
-        } else {
-            "kept"
-        };
-        Ok(self.issue(
-            known.grant,
-            scopes,
-            options.rotate_refresh_tokens,
-            outcome,
-            options,
-            now,
-        ))
+        let outcome = if options.rotate_refresh_tokens { "rotated" } else { "kept" };
+        Ok(self.issue(known.grant, scopes, options.rotate_refresh_tokens, outcome, options, now))
     }
 
     /// Revocation (RFC 7009): a refresh token takes its family along, an access token only itself.
@@ -191,19 +174,9 @@ impl Grants {
 
     /// What `token` allows at `now`, if anything.
     pub(crate) fn access(&self, token: &str, now: Timestamp) -> Option<Access> {
-        let known = self
-            .access_tokens
-            .get(&Sha256Of::new(token))
-            .filter(|known| known.expires > now)?;
-        let grant = self
-            .grants
-            .get(&known.grant)
-            .filter(|grant| grant.revoked.is_none())?;
-        Some(Access {
-            grant: known.grant.clone(),
-            account: grant.account,
-            scopes: known.scopes.clone(),
-        })
+        let known = self.access_tokens.get(&Sha256Of::new(token)).filter(|known| known.expires > now)?;
+        let grant = self.grants.get(&known.grant).filter(|grant| grant.revoked.is_none())?;
+        Some(Access { grant: known.grant.clone(), account: grant.account, scopes: known.scopes.clone() })
     }
 
     pub(crate) fn expire_access_tokens(&mut self) {
@@ -220,8 +193,7 @@ impl Grants {
         let remembered =
             |moment: Option<Timestamp>| moment.is_none_or(|moment| now.duration_since(moment) < MEMORY);
         self.grants.retain(|_, grant| remembered(grant.revoked));
-        self.access_tokens
-            .retain(|_, token| token.expires > now && self.grants.contains_key(&token.grant));
+        self.access_tokens.retain(|_, token| token.expires > now && self.grants.contains_key(&token.grant));
         self.refresh_tokens.retain(|_, token| {
             remembered(token.rotated.or(token.expires)) && self.grants.contains_key(&token.grant)
         });
@@ -237,13 +209,7 @@ impl Grants {
         now: Timestamp,
     ) -> (GrantId, Issued) {
         let id = GrantId(opaque("grant_"));
-        let grant = Grant {
-            client,
-            account,
-            scopes: scopes.clone(),
-            created: now,
-            revoked: None,
-        };
+        let grant = Grant { client, account, scopes: scopes.clone(), created: now, revoked: None };
         self.grants.insert(id.clone(), grant);
         (id.clone(), self.issue(id, scopes, true, "issued", options, now))
     }
@@ -259,31 +225,15 @@ impl Grants {
     ) -> Issued {
         let expires_in = options.access_token_seconds;
         let access_token = opaque("sbx_at_");
-        let access = AccessToken {
-            grant: grant.clone(),
-            scopes: scopes.clone(),
-            expires: after(now, expires_in),
-        };
+        let access =
+            AccessToken { grant: grant.clone(), scopes: scopes.clone(), expires: after(now, expires_in) };
         self.access_tokens.insert(Sha256Of::new(&access_token), access);
         let refresh_token = with_refresh_token.then(|| opaque("sbx_rt_"));
         if let Some(token) = &refresh_token {
             let expires = options.refresh_token_seconds.map(|seconds| after(now, seconds));
-            self.refresh_tokens.insert(
-                Sha256Of::new(token),
-                RefreshToken {
-                    grant,
-                    expires,
-                    rotated: None,
-                },
-            );
+            self.refresh_tokens.insert(Sha256Of::new(token), RefreshToken { grant, expires, rotated: None });
         }
-        Issued {
-            access_token,
-            expires_in,
-            refresh_token,
-            scopes,
-            outcome,
-        }
+        Issued { access_token, expires_in, refresh_token, scopes, outcome }
     }
 
     fn revoke_grant(&mut self, id: &GrantId, now: Timestamp) {
@@ -294,11 +244,7 @@ impl Grants {
 }
 
 fn invalid_grant(description: &'static str, outcome: &'static str) -> Refusal {
-    Refusal {
-        error: "invalid_grant",
-        description,
-        outcome,
-    }
+    Refusal { error: "invalid_grant", description, outcome }
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ pub(crate) const CONTROL: &str = "/_sandbox";
 
 /// Whether `path` is a control route.
 pub(crate) fn is_control(path: &str) -> bool {
-    path.strip_prefix(CONTROL)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(CONTROL).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Refuses a request for another host with 421 (RFC 9110 section 15.5.20).
@@ -22,10 +21,7 @@ pub(crate) fn refuse_foreign_host(request: &Parts, port: u16) -> Option<Response
     };
     let mut hosts = request.headers.get_all(header::HOST).iter();
     let named = hosts.next().is_some_and(|host| host.to_str().is_ok_and(ours)) && hosts.next().is_none();
-    let targeted = request
-        .uri
-        .authority()
-        .is_none_or(|authority| ours(authority.as_str()));
+    let targeted = request.uri.authority().is_none_or(|authority| ours(authority.as_str()));
     (!named || !targeted).then(|| {
         let message = "This server answers to 127.0.0.1 and localhost at its own port only.";
         reply::api_error(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message)
@@ -34,10 +30,7 @@ pub(crate) fn refuse_foreign_host(request: &Parts, port: u16) -> Option<Response
 
 /// Refuses a request that a web page made. A browser adds these headers itself; a page can neither drop nor forge them.
 pub(crate) fn refuse_web_page(request: &Parts) -> Option<Response> {
-    let fetched = request
-        .headers
-        .get("sec-fetch-site")
-        .is_some_and(|site| site != "none");
+    let fetched = request.headers.get("sec-fetch-site").is_some_and(|site| site != "none");
     (fetched || request.headers.contains_key(header::ORIGIN)).then(|| {
         let message = "The control routes are not for web pages.";
         reply::api_error(StatusCode::FORBIDDEN, "web_page_refused", message)

@@ -75,10 +75,7 @@ impl Journal {
             at,
             method: word(method.as_str()),
             path: uri.path().split('/').map(word).collect::<Vec<_>>().join("/"),
-            query: query
-                .iter()
-                .map(|(name, value)| (word(name), known_value(name, value)))
-                .collect(),
+            query: query.iter().map(|(name, value)| (word(name), known_value(name, value))).collect(),
             status: None,
             grant_type: grant_type.map(str::to_owned),
             outcome: None,

@@ -108,16 +108,10 @@ async fn run(arguments: Arguments) -> Result<(), String> {
 
 fn read_faults(path: &PathBuf) -> Result<Vec<Fault>, String> {
     let text = std::fs::read(path).map_err(|error| {
-        format!(
-            "cannot read the faults file {}: {error}. Check --faults.",
-            path.display()
-        )
+        format!("cannot read the faults file {}: {error}. Check --faults.", path.display())
     })?;
     serde_json::from_slice(&text).map_err(|error| {
-        format!(
-            "{} is not a list of faults: {error}. See the example under --help.",
-            path.display()
-        )
+        format!("{} is not a list of faults: {error}. See the example under --help.", path.display())
     })
 }
 
@@ -148,10 +142,7 @@ impl Signals {
     fn listen() -> Result<Self, String> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
     async fn stop(&mut self) {

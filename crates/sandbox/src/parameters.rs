@@ -8,11 +8,7 @@ pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     pub(crate) fn parse(encoded: &[u8]) -> Self {
-        Self(
-            url::form_urlencoded::parse(encoded)
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(url::form_urlencoded::parse(encoded).map(|(name, value)| (name.into(), value.into())).collect())
     }
 
     /// The first value of `name`, unless it is empty.
@@ -39,8 +35,6 @@ impl Parameters {
 /// Undoes `application/x-www-form-urlencoded` for one value, as RFC 6749 section 2.3.1 wants for Basic credentials.
 pub(crate) fn decode_one(text: &str) -> String {
     let joined = format!("v={}", text.replace('&', "%26").replace('=', "%3D"));
-    let value = url::form_urlencoded::parse(joined.as_bytes())
-        .next()
-        .map(|(_, value)| value);
+    let value = url::form_urlencoded::parse(joined.as_bytes()).next().map(|(_, value)| value);
     value.unwrap_or(Cow::Borrowed("")).into_owned()
 }

@@ -34,10 +34,7 @@ impl Quota {
         let start = second - second.rem_euclid(WINDOW_SECONDS);
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if window.start != start {
-            *window = Window {
-                start,
-                used: HashMap::new(),
-            };
+            *window = Window { start, used: HashMap::new() };
         }
         let used = window.used.entry(credential).or_default();
         *used = used.saturating_add(1);

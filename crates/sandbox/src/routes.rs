@@ -56,15 +56,8 @@ impl<S: Sync> FromRequest<S> for Call {
     async fn from_request(request: Request, _: &S) -> Result<Self, StatusCode> {
         let (parts, body) = request.into_parts();
         // The size was limited where the request was read.
-        let body = to_bytes(body, usize::MAX)
-            .await
-            .map_err(|_| StatusCode::BAD_REQUEST)?;
-        Ok(Self {
-            method: parts.method,
-            uri: parts.uri,
-            headers: parts.headers,
-            body,
-        })
+        let body = to_bytes(body, usize::MAX).await.map_err(|_| StatusCode::BAD_REQUEST)?;
+        Ok(Self { method: parts.method, uri: parts.uri, headers: parts.headers, body })
     }
 }
 
@@ -75,10 +68,7 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         any(|State(provider): State<Arc<Provider>>, call: Call| async move { api::echo(&provider, &call) })
     };
     Router::new()
-        .route(
-            "/",
-            get(|_, _| pages::message(StatusCode::OK, "The sandbox is running", ABOUT)),
-        )
+        .route("/", get(|_, _| pages::message(StatusCode::OK, "The sandbox is running", ABOUT)))
         .route("/.well-known/openid-configuration", get(metadata::document))
         .route("/.well-known/oauth-authorization-server", get(metadata::document))
         .route("/authorize", get(authorize::ask).merge(post(authorize::answer)))
@@ -95,28 +85,12 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         .route("/api/echo", echo())
         .route("/api/echo/{*rest}", echo())
         .route("/_sandbox/health", get(control::health))
-        .route(
-            "/_sandbox/journal",
-            get(control::journal).merge(delete(control::clear_journal)),
-        )
-        .route(
-            "/_sandbox/faults",
-            get(control::faults).merge(put(control::set_faults)),
-        )
-        .route(
-            "/_sandbox/expire-access-tokens",
-            post(|provider, _| control::expire_access_tokens(provider)),
-        )
-        .route(
-            "/_sandbox/revoke-grants",
-            post(|provider, _| control::revoke_grants(provider)),
-        )
+        .route("/_sandbox/journal", get(control::journal).merge(delete(control::clear_journal)))
+        .route("/_sandbox/faults", get(control::faults).merge(put(control::set_faults)))
+        .route("/_sandbox/expire-access-tokens", post(|provider, _| control::expire_access_tokens(provider)))
+        .route("/_sandbox/revoke-grants", post(|provider, _| control::revoke_grants(provider)))
         .fallback(|| async {
-            reply::api_error(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "There is nothing at this path.",
-            )
+            reply::api_error(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")
         })
         .method_not_allowed_fallback(|| async {
             let message = "This path has another method.";

@@ -14,13 +14,8 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Profile,
-        Self::Events,
-        Self::Contacts,
-        Self::Messages,
-        Self::OfflineAccess,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Profile, Self::Events, Self::Contacts, Self::Messages, Self::OfflineAccess];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -76,10 +71,6 @@ impl Scopes {
 
     /// The value of the `scope` parameter.
     pub(crate) fn parameter(&self) -> String {
-        self.0
-            .iter()
-            .map(|scope| scope.as_str())
-            .collect::<Vec<_>>()
-            .join(" ")
+        self.0.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
     }
 }

@@ -44,24 +44,16 @@ impl Sandbox {
     /// The port is taken or cannot be bound; the state file cannot be read or written, or is something else.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let port = options.port;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(|source| match source.kind() {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
                 ErrorKind::AddrInUse => Error::PortTaken { port },
                 _ => Error::Listen { port, source },
             })?;
-        let bound = listener
-            .local_addr()
-            .map_err(|source| Error::Listen { port, source })?
-            .port();
+        let bound = listener.local_addr().map_err(|source| Error::Listen { port, source })?.port();
         let provider = Arc::new(Provider::open(options, bound)?);
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, provider.clone(), stopped));
-        Ok(Self {
-            provider,
-            stop,
-            serving,
-        })
+        Ok(Self { provider, stop, serving })
     }
 
     /// `http://127.0.0.1:PORT`, which is also the issuer.
@@ -117,9 +109,7 @@ impl Drop for Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox")
-            .field("base_url", &self.base_url())
-            .finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
 }
 

@@ -45,11 +45,7 @@ impl Database {
         // While the writer's connection is open, so that the readers find the log in place.
         let readers = Readers::start(name, || open_reader(path))?;
         let writer = Writer::start(name, connection)?;
-        Ok(Self {
-            readers,
-            writer,
-            path: path.to_owned(),
-        })
+        Ok(Self { readers, writer, path: path.to_owned() })
     }
 
     /// The writer.
@@ -81,9 +77,7 @@ impl Database {
 
 /// Moves the log into the database and cuts it to nothing. False when a reader was in the way.
 pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-        Ok(row.get::<_, i64>(0)? == 0)
-    })
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }
 
 /// What a purge before a crash could not do: lets the deleted bytes leave the log. On a full disk that has to wait, for the
@@ -145,9 +139,7 @@ fn refuse_newer(connection: &Connection, known: usize) -> Result<(), StoreError>
 }
 
 fn user_version(connection: &Connection) -> Result<i64, StoreError> {
-    connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(failure)
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failure)
 }
 
 /// Runs the migrations the file has not seen, each in a transaction of its own.
@@ -155,9 +147,8 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Store
     let seen = usize::try_from(user_version(connection)?)
         .map_err(|_| failed("the database has a version below zero"))?;
     for (sql, version) in migrations.iter().zip(1_i64..).skip(seen) {
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failure)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
         transaction
             .execute_batch(sql)
             .and_then(|()| transaction.pragma_update(None, "user_version", version))

@@ -18,9 +18,7 @@ pub(crate) fn failure(error: Error) -> StoreError {
 
 /// [`StoreError::Failed`] with the words of `reason`.
 pub(crate) fn failed(reason: impl ToString) -> StoreError {
-    StoreError::Failed {
-        reason: reason.to_string(),
-    }
+    StoreError::Failed { reason: reason.to_string() }
 }
 
 /// The same error once more, for another job that it also ended. Loses the variant of an error that only concerns one row.
@@ -44,10 +42,7 @@ pub(crate) fn is_taken(error: &Error) -> bool {
 
 /// Whether the system reported that bytes handed to it may never reach the disk. It says so once and forgets.
 pub(crate) fn is_unsynced(error: &Error) -> bool {
-    matches!(
-        extended_code(error),
-        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
-    )
+    matches!(extended_code(error), Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }
 
 fn extended_code(error: &Error) -> Option<i32> {

@@ -30,10 +30,7 @@ impl Readers {
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
         let waiting = Arc::new(Mutex::new(waiting));
-        let mut readers = Self {
-            jobs: Some(jobs),
-            threads: Vec::with_capacity(READERS),
-        };
+        let mut readers = Self { jobs: Some(jobs), threads: Vec::with_capacity(READERS) };
         for _ in 0..READERS {
             let connection = open()?;
             let waiting = Arc::clone(&waiting);
@@ -63,10 +60,7 @@ impl Readers {
             // A caller that no longer waits is no failure.
             let _ = reply.send(outcome.unwrap_or_else(|_| Err(failed("a read panicked"))));
         });
-        self.jobs
-            .as_ref()
-            .and_then(|jobs| jobs.send(job).ok())
-            .ok_or_else(closed)?;
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(closed)?;
         answer.await.map_err(|_| closed())?
     }
 }

@@ -31,10 +31,7 @@ impl Writer {
             .name(format!("{name} writer"))
             .spawn(move || serve(connection, &waiting))
             .map_err(failed)?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs `job`, and returns what it returned once that is durable. A job that returns an error or panics leaves no trace.
@@ -72,16 +69,8 @@ impl Writer {
         cuts_log: bool,
     ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(Task {
-            work: Some(job),
-            outcome: None,
-            reply,
-            cuts_log,
-        });
-        self.jobs
-            .as_ref()
-            .and_then(|jobs| jobs.send(task).ok())
-            .ok_or_else(closed)?;
+        let task = Box::new(Task { work: Some(job), outcome: None, reply, cuts_log });
+        self.jobs.as_ref().and_then(|jobs| jobs.send(task).ok()).ok_or_else(closed)?;
         Ok(answer)
     }
 }
@@ -144,15 +133,10 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Job for Ta
 }
 
 fn serve(connection: Connection, waiting: &Receiver<Box<dyn Job>>) {
-    let mut scribe = Scribe {
-        connection,
-        owes_cut: false,
-        unsynced: None,
-    };
+    let mut scribe = Scribe { connection, owes_cut: false, unsynced: None };
     while let Ok(first) = waiting.recv() {
-        let mut jobs: VecDeque<_> = std::iter::once(first)
-            .chain(waiting.try_iter().take(GROUP_MAX - 1))
-            .collect();
+        let mut jobs: VecDeque<_> =
+            std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
         while !jobs.is_empty() {
             scribe.write_group(&mut jobs);
         }
@@ -253,9 +237,7 @@ impl Scribe {
 
     fn close(mut self) {
         if self.unsynced.is_some() {
-            let leave_log = self
-                .connection
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            let leave_log = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             if let Err(error) = leave_log {
                 tracing::warn!(%error, "the log could not be left as it is");
             }
@@ -273,14 +255,10 @@ impl Scribe {
 /// # Errors
 /// When the whole transaction is gone or unusable: SQLite rolls it back by itself on a full disk and on some other faults.
 fn attempt(connection: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
-    connection
-        .execute_batch("SAVEPOINT hearthkey_job")
-        .map_err(failure)?;
+    connection.execute_batch("SAVEPOINT hearthkey_job").map_err(failure)?;
     job.work(connection);
     if connection.is_autocommit() {
-        return Err(job
-            .error()
-            .map_or_else(|| failed("a write ended its transaction"), again));
+        return Err(job.error().map_or_else(|| failed("a write ended its transaction"), again));
     }
     let end = match job.error() {
         None => "RELEASE hearthkey_job",

@@ -51,15 +51,7 @@ mod tests {
     use hearthkey_domain::sealed::SealContext;
 
     fn context<'a>(row: &'a str, field: &'a str) -> SealContext<'a> {
-        SealContext {
-            workspace: "w",
-            table: "t",
-            row,
-            field,
-            version: 1,
-            issuer: "",
-            policy: "",
-        }
+        SealContext { workspace: "w", table: "t", row, field, version: 1, issuer: "", policy: "" }
     }
 
     #[test]
@@ -77,12 +69,6 @@ mod tests {
         let row = "r".repeat(MAX_CONTEXT_FIELD + 1);
         assert!(AssociatedData::of(vault, &context(&row[1..], "f")).is_ok());
         let refused = AssociatedData::of(vault, &context(&row, "f")).map(|_| ());
-        assert_eq!(
-            refused,
-            Err(ContextTooLong {
-                field: "row",
-                length: row.len()
-            })
-        );
+        assert_eq!(refused, Err(ContextTooLong { field: "row", length: row.len() }));
     }
 }

@@ -52,11 +52,7 @@ impl Draws {
         let (mut wrap_nonce, mut nonce) = ([0; NONCE_LEN], [0; NONCE_LEN]);
         getrandom::fill(&mut wrap_nonce)?;
         getrandom::fill(&mut nonce)?;
-        Ok(Self {
-            data_key,
-            wrap_nonce,
-            nonce,
-        })
+        Ok(Self { data_key, wrap_nonce, nonce })
     }
 }
 
@@ -70,11 +66,7 @@ pub(crate) fn seal(
     draws: Draws,
 ) -> Result<Sealed, SealError> {
     let mut body = pad(plaintext)?;
-    let Draws {
-        data_key,
-        wrap_nonce,
-        nonce,
-    } = draws;
+    let Draws { data_key, wrap_nonce, nonce } = draws;
 
     let mut wrapped = Zeroizing::new(*data_key.bytes());
     let wrap_aad = wrap_associated(parent.generation(), aad);
@@ -142,16 +134,7 @@ impl<'a> Envelope<'a> {
         if !ciphertext.len().is_multiple_of(BLOCK) {
             return Err(FormatFault::PartialBlock);
         }
-        Ok(Self {
-            generation,
-            wrap_nonce,
-            wrapped,
-            wrap_tag,
-            commitment,
-            nonce,
-            ciphertext,
-            tag,
-        })
+        Ok(Self { generation, wrap_nonce, wrapped, wrap_tag, commitment, nonce, ciphertext, tag })
     }
 
     /// The generation of the parent key it names.
@@ -165,8 +148,7 @@ impl<'a> Envelope<'a> {
         parent: &ParentKey,
         aad: &AssociatedData,
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        self.authenticated(parent, aad)
-            .map_err(|NotAuthentic| UnsealError::Refused)
+        self.authenticated(parent, aad).map_err(|NotAuthentic| UnsealError::Refused)
     }
 
     fn authenticated(
@@ -177,31 +159,15 @@ impl<'a> Envelope<'a> {
         let data_key = SymmetricKey::try_filled(|bytes| {
             *bytes = *self.wrapped;
             let wrap_aad = wrap_associated(self.generation, aad);
-            suite::decrypt(
-                parent.wrap_key(),
-                self.wrap_nonce,
-                &wrap_aad,
-                bytes,
-                self.wrap_tag,
-            )
+            suite::decrypt(parent.wrap_key(), self.wrap_nonce, &wrap_aad, bytes, self.wrap_tag)
         })?;
         let (encryption_key, commitment_key) = DataKey::new(data_key).split();
 
         let aad_hash = suite::sha256(aad.as_bytes());
-        suite::hmac_verify(
-            commitment_key.bytes(),
-            &committed(self.nonce, &aad_hash),
-            self.commitment,
-        )?;
+        suite::hmac_verify(commitment_key.bytes(), &committed(self.nonce, &aad_hash), self.commitment)?;
 
         let mut body = Zeroizing::new(self.ciphertext.to_vec());
-        suite::decrypt(
-            encryption_key.bytes(),
-            self.nonce,
-            &body_associated(aad),
-            &mut body,
-            self.tag,
-        )?;
+        suite::decrypt(encryption_key.bytes(), self.nonce, &body_associated(aad), &mut body, self.tag)?;
         let length = unpadded_len(&body).ok_or(NotAuthentic)?;
         body.truncate(length);
         Ok(body)
@@ -265,14 +231,7 @@ mod tests {
 
     #[test]
     fn padding_is_whole_blocks_and_is_taken_off_again() {
-        for (length, padded) in [
-            (1, 256),
-            (254, 256),
-            (255, 256),
-            (256, 512),
-            (511, 512),
-            (512, 768),
-        ] {
+        for (length, padded) in [(1, 256), (254, 256), (255, 256), (256, 512), (511, 512), (512, 768)] {
             // A plaintext that itself ends like padding.
             let mut plaintext = vec![0; length];
             plaintext[0] = 0x80;
@@ -289,15 +248,9 @@ mod tests {
         marked_too_early[BLOCK - 1] = 0x80;
         let mut empty = vec![0; BLOCK];
         empty[0] = 0x80;
-        for body in [
-            vec![],
-            vec![0; BLOCK],
-            tail(&[]),
-            tail(&[1, 0]),
-            tail(&[0x80, 1]),
-            marked_too_early,
-            empty,
-        ] {
+        for body in
+            [vec![], vec![0; BLOCK], tail(&[]), tail(&[1, 0]), tail(&[0x80, 1]), marked_too_early, empty]
+        {
             assert_eq!(unpadded_len(&body), None, "{body:?}");
         }
     }

@@ -39,13 +39,7 @@ impl KeychainKey {
     /// # Errors
     /// [`RandomSourceFailed`].
     pub fn generate() -> Result<Self, RandomSourceFailed> {
-        Ok(Self {
-            newest: Generation {
-                number: 1,
-                key: SymmetricKey::from_kernel()?,
-            },
-            previous: None,
-        })
+        Ok(Self { newest: Generation { number: 1, key: SymmetricKey::from_kernel()? }, previous: None })
     }
 
     /// Reads the text form, strictly: what is read is exactly what [`KeychainKey::encode`] gives.
@@ -100,16 +94,12 @@ impl KeychainKey {
 
     /// The key of one generation.
     pub(crate) fn generation(&self, number: u32) -> Option<&SymmetricKey> {
-        self.generations()
-            .find(|held| held.0 == number)
-            .map(|held| held.1)
+        self.generations().find(|held| held.0 == number).map(|held| held.1)
     }
 
     /// All generations, newest first.
     pub(crate) fn generations(&self) -> impl Iterator<Item = (u32, &SymmetricKey)> {
-        std::iter::once(&self.newest)
-            .chain(&self.previous)
-            .map(|held| (held.number, &held.key))
+        std::iter::once(&self.newest).chain(&self.previous).map(|held| (held.number, &held.key))
     }
 }
 
@@ -117,9 +107,7 @@ impl fmt::Debug for KeychainKey {
     /// Shows the generations' numbers only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers: Vec<u32> = self.generations().map(|held| held.0).collect();
-        f.debug_struct("KeychainKey")
-            .field("generations", &numbers)
-            .finish_non_exhaustive()
+        f.debug_struct("KeychainKey").field("generations", &numbers).finish_non_exhaustive()
     }
 }
 
@@ -130,11 +118,7 @@ impl Generation {
             .and_then(|rest| rest.split_once(':'))
             .ok_or(KeychainTextError::PartMalformed)?;
         let plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
-        let number = number
-            .parse()
-            .ok()
-            .filter(|_| plain)
-            .ok_or(KeychainTextError::GenerationMalformed)?;
+        let number = number.parse().ok().filter(|_| plain).ok_or(KeychainTextError::GenerationMalformed)?;
         if key.len() != KEY_TEXT_LEN {
             return Err(KeychainTextError::KeyLength { length: key.len() });
         }

@@ -166,10 +166,7 @@ mod tests {
 
     #[test]
     fn keys_from_the_kernel_differ_and_are_not_zero() {
-        let (one, two) = (
-            SymmetricKey::from_kernel().unwrap(),
-            SymmetricKey::from_kernel().unwrap(),
-        );
+        let (one, two) = (SymmetricKey::from_kernel().unwrap(), SymmetricKey::from_kernel().unwrap());
         assert!(one.same_as(&one));
         assert!(!one.same_as(&two));
         assert!(!one.same_as(&SymmetricKey::filled(|_| ())));

@@ -38,10 +38,7 @@ impl Vault {
     #[must_use]
     pub fn create(id: VaultId, key: &KeychainKey) -> (Self, KeyCheck) {
         let (newest, newest_key) = key.newest();
-        (
-            Self::holding(id, key, newest, newest_key),
-            KeyCheck::derive(id, newest, newest_key),
-        )
+        (Self::holding(id, key, newest, newest_key), KeyCheck::derive(id, newest, newest_key))
     }
 
     /// Opens an existing vault, proving the key by the stored check values. The keychain key is consumed and wiped.
@@ -55,15 +52,11 @@ impl Vault {
         let mut proven = None;
         for check in stored {
             let generation = check.generation();
-            let held = key
-                .generation(generation)
-                .ok_or(OpenError::MissingGeneration { generation })?;
+            let held = key.generation(generation).ok_or(OpenError::MissingGeneration { generation })?;
             if !KeyCheck::derive(id, generation, held).matches(check) {
                 return Err(OpenError::WrongKey { generation });
             }
-            proven = proven
-                .filter(|(newest, _)| *newest > generation)
-                .or(Some((generation, held)));
+            proven = proven.filter(|(newest, _)| *newest > generation).or(Some((generation, held)));
         }
         let (newest, held) = proven.ok_or(OpenError::NoKeyCheck)?;
         Ok(Self::holding(id, &key, newest, held))
@@ -84,12 +77,7 @@ impl Vault {
     /// [`SealError::RandomSourceFailed`]; [`SealError::ContextTooLong`] for an overlong workspace name.
     pub fn new_workspace_key(&self, workspace: &str) -> Result<Sealed, SealError> {
         let aad = AssociatedData::of(self.id, &workspace_context(workspace))?;
-        seal(
-            &self.sealing,
-            &aad,
-            SymmetricKey::from_kernel()?.bytes(),
-            Draws::from_kernel()?,
-        )
+        seal(&self.sealing, &aad, SymmetricKey::from_kernel()?.bytes(), Draws::from_kernel()?)
     }
 
     /// Opens a workspace's key and holds it, in place of one held before.
@@ -126,9 +114,7 @@ impl Vault {
     /// # Errors
     /// [`SealError`]; an empty plaintext is refused, as an absent secret is an absent row.
     pub fn seal(&self, context: SealContext<'_>, plaintext: &[u8]) -> Result<Sealed, SealError> {
-        let parent = self
-            .workspace(context.workspace)
-            .ok_or(SealError::WorkspaceUnknown)?;
+        let parent = self.workspace(context.workspace).ok_or(SealError::WorkspaceUnknown)?;
         let aad = AssociatedData::of(self.id, &context)?;
         seal(&parent, &aad, plaintext, Draws::from_kernel()?)
     }
@@ -143,9 +129,7 @@ impl Vault {
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let envelope = Envelope::parse(sealed)?;
-        let parent = self
-            .workspace(context.workspace)
-            .ok_or(UnsealError::WorkspaceUnknown)?;
+        let parent = self.workspace(context.workspace).ok_or(UnsealError::WorkspaceUnknown)?;
         let generation = envelope.generation();
         if generation != parent.generation() {
             return Err(UnsealError::UnknownGeneration { generation });
@@ -158,9 +142,7 @@ impl Vault {
         Self {
             id,
             sealing: ParentKey::derive(id, newest, newest_key),
-            others: others
-                .map(|(generation, key)| ParentKey::derive(id, generation, key))
-                .collect(),
+            others: others.map(|(generation, key)| ParentKey::derive(id, generation, key)).collect(),
             workspaces: RwLock::default(),
         }
     }
@@ -174,9 +156,7 @@ impl Vault {
 impl fmt::Debug for Vault {
     /// Shows the id only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Vault").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -30,11 +30,7 @@ impl VaultId {
         let uuid = Uuid::try_parse(text).map_err(|_| VaultIdTextError)?;
         let random = uuid.get_version() == Some(Version::Random) && uuid.get_variant() == Variant::RFC4122;
         let id = Self(uuid);
-        if random && id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(VaultIdTextError)
-        }
+        if random && id.to_string() == text { Ok(id) } else { Err(VaultIdTextError) }
     }
 
     /// The sixteen bytes.

@@ -69,9 +69,7 @@ fn document() -> Value {
     let [first, second] =
         ["keychain key 1", "keychain key 2"].map(|label| URL_SAFE_NO_PAD.encode(draw(label)));
     let keychain = KeychainKey::parse(&format!("ks1;g=2:{second};g=1:{first}")).unwrap();
-    let checks = keychain
-        .generations()
-        .map(|(generation, key)| KeyCheck::derive(vault, generation, key));
+    let checks = keychain.generations().map(|(generation, key)| KeyCheck::derive(vault, generation, key));
     let checks = checks.map(|check| json!({ "generation": check.generation(), "value": hex(check.value()) }));
 
     let mut sealed = Vec::new();
@@ -79,87 +77,30 @@ fn document() -> Value {
     for (workspace, generation) in [(HOME, 1), ("ws_02WORK", 2)] {
         let parent = ParentKey::derive(vault, generation, keychain.generation(generation).unwrap());
         let name = format!("workspace key of {workspace}");
-        workspaces.push(vector(
-            &name,
-            &parent,
-            &workspace_context(workspace),
-            &draw(workspace),
-        ));
+        workspaces.push(vector(&name, &parent, &workspace_context(workspace), &draw(workspace)));
         let parent = ParentKey::derive(vault, 1, &draw_key(workspace));
         let place = SealContext { workspace, ..PLACE };
         for length in [1, 255, 256, 700] {
             let plaintext: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
-            sealed.push(vector(
-                &format!("{workspace}, {length} bytes"),
-                &parent,
-                &place,
-                &plaintext,
-            ));
+            sealed.push(vector(&format!("{workspace}, {length} bytes"), &parent, &place, &plaintext));
         }
-        let bare = SealContext {
-            issuer: "",
-            policy: "",
-            version: u64::MAX,
-            row: "Zürich ✓",
-            ..place
-        };
-        sealed.push(vector(
-            &format!("{workspace}, no issuer, no policy"),
-            &parent,
-            &bare,
-            b"\x80\0\0",
-        ));
+        let bare = SealContext { issuer: "", policy: "", version: u64::MAX, row: "Zürich ✓", ..place };
+        sealed.push(vector(&format!("{workspace}, no issuer, no policy"), &parent, &bare, b"\x80\0\0"));
     }
 
     let of = &sealed[0];
     let keep = |_: &mut String| ();
     let refused = [
-        refused(
-            "another row",
-            &SealContext {
-                row: "conn_02",
-                ..PLACE
-            },
-            of,
-            keep,
-        ),
-        refused(
-            "another workspace",
-            &SealContext {
-                workspace: "ws_02WORK",
-                ..PLACE
-            },
-            of,
-            keep,
-        ),
+        refused("another row", &SealContext { row: "conn_02", ..PLACE }, of, keep),
+        refused("another workspace", &SealContext { workspace: "ws_02WORK", ..PLACE }, of, keep),
         refused("another version", &SealContext { version: 2, ..PLACE }, of, keep),
-        refused(
-            "another issuer",
-            &SealContext {
-                issuer: "https://evil.example",
-                ..PLACE
-            },
-            of,
-            keep,
-        ),
-        refused(
-            "a wider policy",
-            &SealContext {
-                policy: "api.example\nevil.example",
-                ..PLACE
-            },
-            of,
-            keep,
-        ),
+        refused("another issuer", &SealContext { issuer: "https://evil.example", ..PLACE }, of, keep),
+        refused("a wider policy", &SealContext { policy: "api.example\nevil.example", ..PLACE }, of, keep),
         refused("another magic", &PLACE, of, |hex| hex.replace_range(6..8, "32")),
         refused("another suite", &PLACE, of, |hex| hex.replace_range(8..10, "02")),
         refused("a flag", &PLACE, of, |hex| hex.replace_range(10..12, "01")),
-        refused("another generation", &PLACE, of, |hex| {
-            hex.replace_range(12..20, "00000002")
-        }),
-        refused("another commitment", &PLACE, of, |hex| {
-            hex.replace_range(140..204, &"00".repeat(32))
-        }),
+        refused("another generation", &PLACE, of, |hex| hex.replace_range(12..20, "00000002")),
+        refused("another commitment", &PLACE, of, |hex| hex.replace_range(140..204, &"00".repeat(32))),
         refused("no tag", &PLACE, of, |hex| hex.truncate(hex.len() - 32)),
     ];
     json!({
@@ -192,10 +133,7 @@ fn sealing_with_the_same_draws_gives_the_committed_bytes() {
 #[test]
 #[ignore = "writes tests/vectors/envelope-v1.json; only for a vector added, never for one changed"]
 fn write_the_vectors() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/vectors/envelope-v1.json"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope-v1.json");
     let text = serde_json::to_string_pretty(&document()).unwrap();
     std::fs::write(path, text + "\n").unwrap();
 }

@@ -49,13 +49,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn call<C: Call>(&mut self, input: &C) -> Result<C::Output, ClientError> {
-        let body = self
-            .post(input)
-            .await?
-            .collect()
-            .await
-            .map_err(ClientError::Broken)?
-            .to_bytes();
+        let body = self.post(input).await?.collect().await.map_err(ClientError::Broken)?.to_bytes();
         serde_json::from_slice(&body).map_err(|_| ClientError::OtherVersion)
     }
 
@@ -65,12 +59,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn watch<W: Watch>(mut self, input: &W) -> Result<Items<W::Item>, ClientError> {
         let body = self.post(input).await?;
-        Ok(Items {
-            body,
-            read: BytesMut::new(),
-            sender: self.sender,
-            item: PhantomData,
-        })
+        Ok(Items { body, read: BytesMut::new(), sender: self.sender, item: PhantomData })
     }
 
     /// The bytes of a blob.
@@ -79,12 +68,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn read_blob(&mut self, blob: &str) -> Result<Bytes, ClientError> {
         let request = request(Method::GET, &format!("/v1/blobs/{blob}"), "*/*", Bytes::new());
-        let body = self
-            .send(request)
-            .await?
-            .collect()
-            .await
-            .map_err(ClientError::Broken)?;
+        let body = self.send(request).await?.collect().await.map_err(ClientError::Broken)?;
         Ok(body.to_bytes())
     }
 
@@ -94,13 +78,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn write_blob(&mut self, bytes: Bytes, media_type: &str) -> Result<String, ClientError> {
         let request = request(Method::POST, "/v1/blobs", media_type, bytes);
-        let body = self
-            .send(request)
-            .await?
-            .collect()
-            .await
-            .map_err(ClientError::Broken)?
-            .to_bytes();
+        let body = self.send(request).await?.collect().await.map_err(ClientError::Broken)?.to_bytes();
         let kept: Kept = serde_json::from_slice(&body).map_err(|_| ClientError::OtherVersion)?;
         Ok(kept.blob)
     }
@@ -108,26 +86,17 @@ impl Client {
     async fn post<O: Operation>(&mut self, input: &O) -> Result<Incoming, ClientError> {
         let body = serde_json::to_vec(input).map_err(|_| ClientError::OtherVersion)?;
         let path = format!("/v1/{}", O::NAME);
-        self.send(request(Method::POST, &path, "application/json", body.into()))
-            .await
+        self.send(request(Method::POST, &path, "application/json", body.into())).await
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Incoming, ClientError> {
         self.sender.ready().await.map_err(ClientError::Broken)?;
-        let reply: Response<Incoming> = self
-            .sender
-            .send_request(request)
-            .await
-            .map_err(ClientError::Broken)?;
+        let reply: Response<Incoming> =
+            self.sender.send_request(request).await.map_err(ClientError::Broken)?;
         if reply.status().is_success() {
             return Ok(reply.into_body());
         }
-        let body = reply
-            .into_body()
-            .collect()
-            .await
-            .map_err(ClientError::Broken)?
-            .to_bytes();
+        let body = reply.into_body().collect().await.map_err(ClientError::Broken)?.to_bytes();
         let problem: Problem = serde_json::from_slice(&body).map_err(|_| ClientError::OtherVersion)?;
         Err(problem.into())
     }
@@ -137,9 +106,7 @@ fn request(method: Method, path: &str, media_type: &str, body: Bytes) -> Request
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap_or_default();
-    request
-        .headers_mut()
-        .insert(header::HOST, header::HeaderValue::from_static("hearthkey"));
+    request.headers_mut().insert(header::HOST, header::HeaderValue::from_static("hearthkey"));
     if let Ok(value) = media_type.parse() {
         request.headers_mut().insert(header::CONTENT_TYPE, value);
     }
@@ -165,9 +132,7 @@ impl<T: DeserializeOwned> Items<T> {
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
                 let line = self.read.split_to(end + 1);
-                return serde_json::from_slice(&line)
-                    .map(Some)
-                    .map_err(|_| ClientError::OtherVersion);
+                return serde_json::from_slice(&line).map(Some).map_err(|_| ClientError::OtherVersion);
             }
             match self.body.frame().await {
                 None => return Ok(None),

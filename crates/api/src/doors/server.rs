@@ -35,9 +35,7 @@ pub async fn serve(
     app: Arc<Hearthkey>,
     caller: Caller,
 ) {
-    let blobs = Router::new()
-        .route("/v1/blobs", post(keep_blob))
-        .layer(DefaultBodyLimit::max(BLOB_MAX));
+    let blobs = Router::new().route("/v1/blobs", post(keep_blob)).layer(DefaultBodyLimit::max(BLOB_MAX));
     let routes = Router::new()
         .route("/v1/openapi.json", get(async || Json(openapi::document())))
         .route("/v1/blobs/{blob}", get(give_blob))
@@ -84,9 +82,7 @@ async fn give_blob(State(served): State<Served>, Path(blob): Path<String>) -> Re
 }
 
 async fn keep_blob(State(served): State<Served>, headers: HeaderMap, bytes: Bytes) -> Response {
-    let named = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match blobs::write(&served.app, bytes, named.unwrap_or("application/octet-stream")) {
         Ok(kept) => Json(kept).into_response(),
         Err(problem) => answer_problem(&problem),
@@ -95,11 +91,7 @@ async fn keep_blob(State(served): State<Served>, headers: HeaderMap, bytes: Byte
 
 fn nothing_here() -> Problem {
     let hint = "GET /v1/openapi.json describes what there is.".to_owned();
-    Problem::new(
-        ProblemKind::NotFound,
-        Some("there is nothing at this path".into()),
-        Some(hint),
-    )
+    Problem::new(ProblemKind::NotFound, Some("there is nothing at this path".into()), Some(hint))
 }
 
 fn answer_problem(problem: &Problem) -> Response {

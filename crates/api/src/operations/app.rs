@@ -22,10 +22,8 @@ call!(Status, "app.status", Read, AppStatus, |_input, app, _| {
     let owner = app.owner();
     Ok(AppStatus {
         version: owner.version.clone(),
-        workspace: workspace.map(|workspace| WorkspaceView {
-            id: workspace.id.to_string(),
-            name: workspace.name,
-        }),
+        workspace: workspace
+            .map(|workspace| WorkspaceView { id: workspace.id.to_string(), name: workspace.name }),
         profile: owner.profile.clone(),
         owner: owner.into(),
         vault: vault.into(),
@@ -38,19 +36,14 @@ call!(Status, "app.status", Read, AppStatus, |_input, app, _| {
 #[serde(deny_unknown_fields)]
 pub struct RetryVault {}
 
-call!(RetryVault, "vault.retry", Write, VaultView, |_input, app, _| Ok(
-    app.vault_state(true).await?.into()
-));
+call!(RetryVault, "vault.retry", Write, VaultView, |_input, app, _| Ok(app.vault_state(true).await?.into()));
 
 /// Checks everything a connection needs, each with its fix. Changes nothing.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Doctor {}
 
-call!(Doctor, "doctor.run", Read, DoctorReport, |_input, app, _| Ok(app
-    .examine()
-    .await
-    .into()));
+call!(Doctor, "doctor.run", Read, DoctorReport, |_input, app, _| Ok(app.examine().await.into()));
 
 /// Asks the owner of the profile to end in favour of the desktop app. The desktop app itself refuses.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

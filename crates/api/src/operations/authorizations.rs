@@ -44,35 +44,25 @@ pub struct ClientInput {
     /// The client ID.
     pub client_id: String,
     /// The client secret, where there is one.
-    #[serde(
-        default,
-        serialize_with = "on_the_wire",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, serialize_with = "on_the_wire", skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<SecretInput>,
 }
 
-call!(
-    Begin,
-    "authorizations.begin",
-    Write,
-    AuthorizationView,
-    |input, app, caller| {
-        let client = input.client.map(|client| OwnClient {
-            client_id: client.client_id,
-            client_secret: client.client_secret.map(|secret| secret.0),
-        });
-        let wish = Wish {
-            connector: input.connector,
-            method: input.method,
-            label: input.label,
-            values: input.values,
-            client,
-            open_browser: input.open_browser.unwrap_or(true),
-        };
-        Ok(app.begin_authorization(&caller, wish).await?.into())
-    }
-);
+call!(Begin, "authorizations.begin", Write, AuthorizationView, |input, app, caller| {
+    let client = input.client.map(|client| OwnClient {
+        client_id: client.client_id,
+        client_secret: client.client_secret.map(|secret| secret.0),
+    });
+    let wish = Wish {
+        connector: input.connector,
+        method: input.method,
+        label: input.label,
+        values: input.values,
+        client,
+        open_browser: input.open_browser.unwrap_or(true),
+    };
+    Ok(app.begin_authorization(&caller, wish).await?.into())
+});
 
 /// Opens the browser again for a sign-in that waits.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -83,8 +73,7 @@ pub struct Reopen {
 }
 
 call!(Reopen, "authorizations.reopen", Write, Done, |input, app, _| {
-    app.reopen_authorization(id("authorization", &input.authorization)?)
-        .await?;
+    app.reopen_authorization(id("authorization", &input.authorization)?).await?;
     Ok(Done {})
 });
 
@@ -97,8 +86,7 @@ pub struct Cancel {
 }
 
 call!(Cancel, "authorizations.cancel", Write, Done, |input, app, _| {
-    app.cancel_authorization(id("authorization", &input.authorization)?)
-        .await?;
+    app.cancel_authorization(id("authorization", &input.authorization)?).await?;
     Ok(Done {})
 });
 

@@ -36,7 +36,5 @@ pub fn read(app: &Hearthkey, blob: &str) -> Result<Blob, Problem> {
 /// [`Problem`] when they are more than [`BLOB_MAX`].
 pub fn write(app: &Hearthkey, bytes: Bytes, media_type: &str) -> Result<Kept, Problem> {
     let blob = app.keep_blob(bytes, media_type.to_owned())?;
-    Ok(Kept {
-        blob: blob.to_string(),
-    })
+    Ok(Kept { blob: blob.to_string() })
 }

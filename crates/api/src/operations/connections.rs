@@ -12,19 +12,13 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct List {}
 
-call!(
-    List,
-    "connections.list",
-    Read,
-    ConnectionList,
-    |_input, app, _| {
-        let mut connections = vec![];
-        for connection in app.connections().await? {
-            connections.push(ConnectionView::of(&app, connection).await);
-        }
-        Ok(ConnectionList { connections })
+call!(List, "connections.list", Read, ConnectionList, |_input, app, _| {
+    let mut connections = vec![];
+    for connection in app.connections().await? {
+        connections.push(ConnectionView::of(&app, connection).await);
     }
-);
+    Ok(ConnectionList { connections })
+});
 
 /// One connection with its newest history.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -34,20 +28,11 @@ pub struct Show {
     pub connection: String,
 }
 
-call!(
-    Show,
-    "connections.show",
-    Read,
-    ConnectionDetail,
-    |input, app, _| {
-        let (connection, activity) = app.connection(&input.connection).await?;
-        let activity = activity.into_iter().map(ActivityView::from).collect();
-        Ok(ConnectionDetail {
-            connection: ConnectionView::of(&app, connection).await,
-            activity,
-        })
-    }
-);
+call!(Show, "connections.show", Read, ConnectionDetail, |input, app, _| {
+    let (connection, activity) = app.connection(&input.connection).await?;
+    let activity = activity.into_iter().map(ActivityView::from).collect();
+    Ok(ConnectionDetail { connection: ConnectionView::of(&app, connection).await, activity })
+});
 
 /// Gives a connection another label.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -59,16 +44,10 @@ pub struct Rename {
     pub label: String,
 }
 
-call!(
-    Rename,
-    "connections.rename",
-    Write,
-    ConnectionView,
-    |input, app, _| {
-        let renamed = app.rename_connection(&input.connection, &input.label).await?;
-        Ok(ConnectionView::of(&app, renamed).await)
-    }
-);
+call!(Rename, "connections.rename", Write, ConnectionView, |input, app, _| {
+    let renamed = app.rename_connection(&input.connection, &input.label).await?;
+    Ok(ConnectionView::of(&app, renamed).await)
+});
 
 /// Tests a connection with the cheap request its service names. A test that fails is an answer, not a problem.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -104,43 +83,29 @@ pub struct Request {
     pub blob: Option<String>,
 }
 
-call!(
-    Request,
-    "connections.request",
-    Write,
-    ResponseView,
-    |input, app, caller| {
-        let body = match (input.text, input.blob) {
-            (Some(_), Some(_)) => return Err(Problem::input("blob", "give either text or blob")),
-            (Some(text), None) => Some(Body::Text(text)),
-            (None, Some(blob)) => Some(Body::Blob(id("blob", &blob)?)),
-            (None, None) => None,
-        };
-        let method = input
-            .method
-            .unwrap_or_else(|| "GET".to_owned())
-            .to_ascii_uppercase();
-        let wanted = UsageRequest {
-            method,
-            path: input.path,
-            headers: input.headers,
-            body,
-        };
-        let reply = app.request(&caller, &input.connection, wanted).await?;
-        let (text, blob) = match reply.body {
-            None => (None, None),
-            Some(Body::Text(text)) => (Some(text), None),
-            Some(Body::Blob(blob)) => (None, Some(blob.to_string())),
-        };
-        Ok(ResponseView {
-            connection: reply.connection,
-            status: reply.status,
-            headers: reply.headers,
-            text,
-            blob,
-        })
-    }
-);
+call!(Request, "connections.request", Write, ResponseView, |input, app, caller| {
+    let body = match (input.text, input.blob) {
+        (Some(_), Some(_)) => return Err(Problem::input("blob", "give either text or blob")),
+        (Some(text), None) => Some(Body::Text(text)),
+        (None, Some(blob)) => Some(Body::Blob(id("blob", &blob)?)),
+        (None, None) => None,
+    };
+    let method = input.method.unwrap_or_else(|| "GET".to_owned()).to_ascii_uppercase();
+    let wanted = UsageRequest { method, path: input.path, headers: input.headers, body };
+    let reply = app.request(&caller, &input.connection, wanted).await?;
+    let (text, blob) = match reply.body {
+        None => (None, None),
+        Some(Body::Text(text)) => (Some(text), None),
+        Some(Body::Blob(blob)) => (None, Some(blob.to_string())),
+    };
+    Ok(ResponseView {
+        connection: reply.connection,
+        status: reply.status,
+        headers: reply.headers,
+        text,
+        blob,
+    })
+});
 
 /// Disconnects: use stops at once, and for thirty seconds it can be restored. Answers `null` when it is already gone.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -153,18 +118,12 @@ pub struct Disconnect {
     pub now: bool,
 }
 
-call!(
-    Disconnect,
-    "connections.disconnect",
-    Write,
-    Option<ConnectionView>,
-    |input, app, caller| {
-        match app.disconnect(&caller, &input.connection, input.now).await? {
-            Some(leaving) => Ok(Some(ConnectionView::of(&app, leaving).await)),
-            None => Ok(None),
-        }
+call!(Disconnect, "connections.disconnect", Write, Option<ConnectionView>, |input, app, caller| {
+    match app.disconnect(&caller, &input.connection, input.now).await? {
+        Some(leaving) => Ok(Some(ConnectionView::of(&app, leaving).await)),
+        None => Ok(None),
     }
-);
+});
 
 /// Undoes a disconnect.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -174,13 +133,7 @@ pub struct Restore {
     pub connection: String,
 }
 
-call!(
-    Restore,
-    "connections.restore",
-    Write,
-    ConnectionView,
-    |input, app, caller| {
-        let restored = app.restore_connection(&caller, &input.connection).await?;
-        Ok(ConnectionView::of(&app, restored).await)
-    }
-);
+call!(Restore, "connections.restore", Write, ConnectionView, |input, app, caller| {
+    let restored = app.restore_connection(&caller, &input.connection).await?;
+    Ok(ConnectionView::of(&app, restored).await)
+});

@@ -27,19 +27,8 @@ pub struct Check {
 }
 
 call!(Check, "credentials.check", Write, TestView, |input, app, _| {
-    let Check {
-        connector,
-        method,
-        values,
-        secrets,
-    } = input;
-    let offer = KeyOffer {
-        connector,
-        method,
-        label: None,
-        values,
-        secrets: taken(secrets),
-    };
+    let Check { connector, method, values, secrets } = input;
+    let offer = KeyOffer { connector, method, label: None, values, secrets: taken(secrets) };
     Ok(app.check_key(offer).await?.into())
 });
 
@@ -63,34 +52,13 @@ pub struct Add {
     pub secrets: BTreeMap<String, SecretInput>,
 }
 
-call!(
-    Add,
-    "connections.add",
-    Write,
-    ConnectionView,
-    |input, app, caller| {
-        let Add {
-            connector,
-            method,
-            label,
-            values,
-            secrets,
-        } = input;
-        let offer = KeyOffer {
-            connector,
-            method,
-            label,
-            values,
-            secrets: taken(secrets),
-        };
-        let connection = app.add_key(&caller, offer).await?;
-        Ok(ConnectionView::of(&app, connection).await)
-    }
-);
+call!(Add, "connections.add", Write, ConnectionView, |input, app, caller| {
+    let Add { connector, method, label, values, secrets } = input;
+    let offer = KeyOffer { connector, method, label, values, secrets: taken(secrets) };
+    let connection = app.add_key(&caller, offer).await?;
+    Ok(ConnectionView::of(&app, connection).await)
+});
 
 fn taken(secrets: BTreeMap<String, SecretInput>) -> BTreeMap<String, hearthkey_domain::Secret> {
-    secrets
-        .into_iter()
-        .map(|(name, secret)| (name, secret.0))
-        .collect()
+    secrets.into_iter().map(|(name, secret)| (name, secret.0)).collect()
 }

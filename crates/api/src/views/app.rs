@@ -61,11 +61,7 @@ impl From<&Owner> for OwnerView {
             OwnerKind::Desktop => OwnerWord::Desktop,
             OwnerKind::Serve => OwnerWord::Serve,
         };
-        Self {
-            kind,
-            pid: owner.pid,
-            since: owner.since,
-        }
+        Self { kind, pid: owner.pid, since: owner.since }
     }
 }
 
@@ -107,11 +103,7 @@ pub enum VaultWord {
 impl From<Option<Trouble>> for VaultView {
     fn from(trouble: Option<Trouble>) -> Self {
         let Some(trouble) = trouble else {
-            return Self {
-                state: VaultWord::Open,
-                detail: None,
-                fix: None,
-            };
+            return Self { state: VaultWord::Open, detail: None, fix: None };
         };
         let state = match trouble.word() {
             "keychain_absent" => VaultWord::KeychainAbsent,
@@ -122,11 +114,7 @@ impl From<Option<Trouble>> for VaultView {
             "unreadable" => VaultWord::Unreadable,
             _ => VaultWord::KeychainRefused,
         };
-        Self {
-            state,
-            detail: Some(trouble.to_string()),
-            fix: Some(trouble.fix().to_owned()),
-        }
+        Self { state, detail: Some(trouble.to_string()), fix: Some(trouble.fix().to_owned()) }
     }
 }
 
@@ -216,12 +204,6 @@ impl From<Check> for CheckView {
             Finding::Trouble => FindingWord::Trouble,
         };
         let (id, title) = (check.id.to_owned(), check.title.to_owned());
-        Self {
-            id,
-            title,
-            finding,
-            detail: check.detail,
-            fix: check.fix,
-        }
+        Self { id, title, finding, detail: check.detail, fix: check.fix }
     }
 }

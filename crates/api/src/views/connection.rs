@@ -158,12 +158,7 @@ pub struct IdentityView {
 impl From<Identity> for IdentityView {
     fn from(identity: Identity) -> Self {
         let display = identity.display().map(str::to_owned);
-        Self {
-            display,
-            email: identity.email,
-            name: identity.name,
-            external_id: identity.external_id,
-        }
+        Self { display, email: identity.email, name: identity.name, external_id: identity.external_id }
     }
 }
 
@@ -237,11 +232,7 @@ impl ConnectionView {
             icon: manifest.map(|m| m.icon.clone()).unwrap_or_default(),
             category: manifest.map(|m| m.category.word().to_owned()).unwrap_or_default(),
         };
-        let kind = if connection.oauth.is_some() {
-            MethodKind::Oauth2
-        } else {
-            MethodKind::ApiKey
-        };
+        let kind = if connection.oauth.is_some() { MethodKind::Oauth2 } else { MethodKind::ApiKey };
         let reason = connection.status.reason().map(str::to_owned);
         let (status, purge_after) = match connection.status {
             Status::Active => (StatusWord::Active, None),
@@ -253,10 +244,7 @@ impl ConnectionView {
         };
         let (scopes, expires_at, renewable) = match connection.oauth {
             Some(grant) => {
-                let scopes = ScopesView {
-                    requested: grant.scopes_requested,
-                    granted: grant.scopes_granted,
-                };
+                let scopes = ScopesView { requested: grant.scopes_requested, granted: grant.scopes_granted };
                 (scopes, grant.expires_at, grant.renewable)
             }
             None => (ScopesView::default(), None, false),
@@ -265,10 +253,7 @@ impl ConnectionView {
             id: connection.id.to_string(),
             label: connection.label,
             connector,
-            method: MethodMark {
-                id: connection.method,
-                kind,
-            },
+            method: MethodMark { id: connection.method, kind },
             status,
             reason,
             identity: connection.identity.into(),

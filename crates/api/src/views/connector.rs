@@ -192,12 +192,8 @@ impl MethodView {
                     client_id: own,
                 };
                 let scopes = oauth.scopes.iter();
-                let scopes = scopes
-                    .map(|s| ScopeView {
-                        name: s.name.clone(),
-                        reason: s.reason.clone(),
-                    })
-                    .collect();
+                let scopes =
+                    scopes.map(|s| ScopeView { name: s.name.clone(), reason: s.reason.clone() }).collect();
                 (MethodKind::Oauth2, Some(client), scopes)
             }
         };
@@ -214,10 +210,7 @@ impl MethodView {
             steps: method
                 .steps
                 .iter()
-                .map(|step| StepView {
-                    text: step.text.clone(),
-                    link: step.link.as_ref().map(link),
-                })
+                .map(|step| StepView { text: step.text.clone(), link: step.link.as_ref().map(link) })
                 .collect(),
             client,
             scopes,

@@ -25,10 +25,7 @@ impl Session {
         };
         let Some(method) = method else {
             let known: Vec<&str> = service.methods.iter().map(|method| method.id.as_str()).collect();
-            return Err(Failure::input(format!(
-                "--method: one of {} was expected",
-                known.join(", ")
-            )));
+            return Err(Failure::input(format!("--method: one of {} was expected", known.join(", "))));
         };
         let values: BTreeMap<String, String> = args.values.iter().cloned().collect();
         if let Some(missing) = method.fields.iter().find(|field| {
@@ -71,16 +68,10 @@ impl Session {
         if secrets::is_interactive() {
             self.teach(method);
             let hosts = method.hosts.join(", ");
-            self.output.note(&format!(
-                "It is sealed on this computer, and goes to {hosts} only."
-            ));
+            self.output.note(&format!("It is sealed on this computer, and goes to {hosts} only."));
         }
         let mut given = BTreeMap::new();
-        for field in method
-            .fields
-            .iter()
-            .filter(|field| field.kind == FieldWord::Secret)
-        {
+        for field in method.fields.iter().filter(|field| field.kind == FieldWord::Secret) {
             given.insert(field.name.clone(), secrets::ask(&field.label)?);
         }
         let input = credentials::Add {
@@ -99,18 +90,8 @@ impl Session {
     fn teach(&self, method: &MethodView) {
         for (number, step) in method.steps.iter().enumerate() {
             let text = step.text.replace("**", "");
-            let link = step
-                .link
-                .as_ref()
-                .map_or(String::new(), |link| format!(" {}", link.url));
+            let link = step.link.as_ref().map_or(String::new(), |link| format!(" {}", link.url));
             self.output.note(&format!("{}. {text}{link}", number + 1));
-        }
-        if !method.hosts.is_empty() {
-            let hosts = method.hosts.join(", ");
-            self.output.note(&format!(
-                "{}'s key is sealed on this computer. It goes to {hosts} only.",
-                service.name
-            ));
         }
     }
 
@@ -135,10 +116,7 @@ impl Session {
                     (true, _) => Some(secrets::ask("Client secret")?),
                     (false, _) => None,
                 };
-                Some(ClientInput {
-                    client_id,
-                    client_secret,
-                })
+                Some(ClientInput { client_id, client_secret })
             }
             (None, Some(need)) if !need.ready && need.client_id.is_none() && method_knows_issuer(method) => {
                 self.teach(method);
@@ -160,11 +138,9 @@ impl Session {
         };
         let flow = self.call(&begin).await?;
         if flow.browser_opened {
-            self.output
-                .note("Finish in your browser. If it did not open, open this address yourself:");
+            self.output.note("Finish in your browser. If it did not open, open this address yourself:");
         } else {
-            self.output
-                .note("Open this address in a browser on this computer:");
+            self.output.note("Open this address in a browser on this computer:");
         }
         self.output.note(&format!("\n  {}\n", flow.authorize_url));
         let ended = tokio::select! {
@@ -182,12 +158,10 @@ impl Session {
                 Ok(())
             }
             (_, _, Some(problem)) => Err(problem.into()),
-            _ => Err(Problem::new(
-                ProblemKind::Conflict,
-                Some("the sign-in was cancelled".into()),
-                None,
-            )
-            .into()),
+            _ => {
+                Err(Problem::new(ProblemKind::Conflict, Some("the sign-in was cancelled".into()), None)
+                    .into())
+            }
         }
     }
 
@@ -195,9 +169,7 @@ impl Session {
     async fn follow(&self, authorization: &str) -> Result<AuthorizationView, Failure> {
         let mut tries = 0;
         loop {
-            let follow = Follow {
-                authorization: authorization.to_owned(),
-            };
+            let follow = Follow { authorization: authorization.to_owned() };
             let mut last = None;
             let broken = match self.client().await?.watch(&follow).await {
                 Ok(mut states) => loop {
@@ -210,10 +182,7 @@ impl Session {
                 Err(error) => Some(error),
             };
             let is_final = |flow: &AuthorizationView| {
-                !matches!(
-                    flow.state,
-                    AuthorizationState::Waiting | AuthorizationState::Exchanging
-                )
+                !matches!(flow.state, AuthorizationState::Waiting | AuthorizationState::Exchanging)
             };
             match (last, broken) {
                 (Some(flow), _) if is_final(&flow) => return Ok(flow),

@@ -20,15 +20,8 @@ impl Session {
                 return "Nothing is connected yet. Begin with: hearthkey connect sandbox".to_owned();
             }
             let row = |c: &ConnectionView| {
-                let used = c
-                    .last_used_at
-                    .map_or_else(|| "never".to_owned(), |at| relative(at, now));
-                let account = c
-                    .identity
-                    .display
-                    .clone()
-                    .or_else(|| c.masked_key.clone())
-                    .unwrap_or_default();
+                let used = c.last_used_at.map_or_else(|| "never".to_owned(), |at| relative(at, now));
+                let account = c.identity.display.clone().or_else(|| c.masked_key.clone()).unwrap_or_default();
                 let status = status_words(c.status).to_owned();
                 [c.label.clone(), c.connector.name.clone(), account, status, used]
             };
@@ -48,23 +41,15 @@ impl Session {
     pub(crate) async fn test(&self, One { connection }: One) -> Result<(), Failure> {
         let report = self.call(&operations::Test { connection }).await?;
         self.output.result(&report, || {
-            let hint = report
-                .hint
-                .as_ref()
-                .map_or(String::new(), |hint| format!("\n  {hint}"));
+            let hint = report.hint.as_ref().map_or(String::new(), |hint| format!("\n  {hint}"));
             format!("{} {}{hint}", mark(report.ok), report.message)
         });
-        if report.ok {
-            Ok(())
-        } else {
-            Err(Failure::Told(REFUSED))
-        }
+        if report.ok { Ok(()) } else { Err(Failure::Told(REFUSED)) }
     }
 
     pub(crate) async fn rename(&self, Rename { connection, label }: Rename) -> Result<(), Failure> {
         let renamed = self.call(&operations::Rename { connection, label }).await?;
-        self.output
-            .result(&renamed, || format!("Renamed to {}.", renamed.label));
+        self.output.result(&renamed, || format!("Renamed to {}.", renamed.label));
         Ok(())
     }
 
@@ -83,8 +68,7 @@ impl Session {
 
     pub(crate) async fn restore(&self, One { connection }: One) -> Result<(), Failure> {
         let restored = self.call(&operations::Restore { connection }).await?;
-        self.output
-            .result(&restored, || format!("{} is back.", restored.label));
+        self.output.result(&restored, || format!("{} is back.", restored.label));
         Ok(())
     }
 
@@ -98,12 +82,7 @@ impl Session {
                     Some((MethodKind::Oauth2, true)) => "a sign-in",
                     _ => "a sign-in, with a client of your own",
                 };
-                [
-                    service.id.clone(),
-                    service.name.clone(),
-                    service.summary.clone(),
-                    needs.to_owned(),
-                ]
+                [service.id.clone(), service.name.clone(), service.summary.clone(), needs.to_owned()]
             });
             table(["SERVICE", "NAME", "WHAT IT IS", "TAKES"], rows.collect())
         });
@@ -115,19 +94,12 @@ impl Session {
         self.output.result(&report, || {
             let lines = report.checks.iter().map(|check| {
                 let good = check.finding != FindingWord::Trouble;
-                let fix = check
-                    .fix
-                    .as_ref()
-                    .map_or(String::new(), |fix| format!("\n  {fix}"));
+                let fix = check.fix.as_ref().map_or(String::new(), |fix| format!("\n  {fix}"));
                 format!("{} {}: {}{fix}", mark(good), check.title, check.detail)
             });
             lines.collect::<Vec<_>>().join("\n")
         });
-        if report.healthy {
-            Ok(())
-        } else {
-            Err(Failure::Told(doctor_code(&report)))
-        }
+        if report.healthy { Ok(()) } else { Err(Failure::Told(doctor_code(&report))) }
     }
 }
 
@@ -145,10 +117,7 @@ fn doctor_code(report: &DoctorReport) -> u8 {
 }
 
 fn described(detail: &ConnectionDetail, now: Timestamp) -> String {
-    let ConnectionDetail {
-        connection: c,
-        activity,
-    } = detail;
+    let ConnectionDetail { connection: c, activity } = detail;
     let time = |at: Option<Timestamp>| at.map(|at| relative(at, now));
     let list = |items: &[String]| Some(items.join(", ")).filter(|text| !text.is_empty());
     let ends = c.expires_at.map(|at| {
@@ -184,17 +153,9 @@ fn described(detail: &ConnectionDetail, now: Timestamp) -> String {
 /// Says that an account is connected.
 pub(super) fn say_connected(session: &Session, connection: &ConnectionView) {
     session.output.result(connection, || {
-        let who = connection
-            .identity
-            .display
-            .clone()
-            .or_else(|| connection.masked_key.clone());
+        let who = connection.identity.display.clone().or_else(|| connection.masked_key.clone());
         let who = who.map_or(String::new(), |who| format!(" as {who}"));
-        format!(
-            "{} Connected{who}. Its name is {:?}.",
-            mark(true),
-            connection.label
-        )
+        format!("{} Connected{who}. Its name is {:?}.", mark(true), connection.label)
     });
     if !session.output.json {
         say(&format!("  Try: hearthkey test {:?}", connection.label));

@@ -5,55 +5,85 @@ use crate::args::Request;
 use crate::failure::{Failure, REFUSED};
 use crate::output::{say, write_bytes};
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use hearthkey_api::operations::blobs::BLOB_MAX;
 use hearthkey_api::operations::connections;
+use hearthkey_api::views::ResponseView;
 use std::io::Read;
 use std::path::Path;
 
 /// The largest body that travels inside JSON, in bytes; larger ones go as a blob.
 const INLINE_MAX: usize = 256 * 1024;
 
+/// How many requests of one command are under way at once.
+const AT_ONCE: usize = 100;
+
 impl Session {
     pub(crate) async fn request(&self, args: Request) -> Result<(), Failure> {
-        let mut client = self.client().await?;
+        if args.paths.len() > 1 && args.output.is_some() {
+            return Err(Failure::input("--output: takes the body of one path, not of several"));
+        }
         let body = args.data.as_deref().map(body).transpose()?;
+        let args = &args;
+        let sent = args.paths.iter().map(|path| self.send(args, path, body.as_deref()));
+        let mut replies = stream::iter(sent).buffered(AT_ONCE);
+        let mut outcome = Ok(());
+        while let Some(reply) = replies.next().await {
+            let told = match reply {
+                Ok(reply) => self.tell(args, reply).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = told {
+                // The last failure is told by the caller; those before it here.
+                if let Err(earlier) = std::mem::replace(&mut outcome, Err(failure)) {
+                    self.output.failure(&earlier);
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn send(&self, args: &Request, path: &str, body: Option<&[u8]>) -> Result<ResponseView, Failure> {
+        let mut client = self.client().await?;
         let method = match (&args.method, &body) {
             (Some(method), _) => format!("{method:?}").to_uppercase(),
             (None, Some(_)) => "POST".to_owned(),
             (None, None) => "GET".to_owned(),
         };
         let mut input = connections::Request {
-            connection: args.connection,
+            connection: args.connection.clone(),
             method: Some(method),
-            path: args.path,
-            headers: args.headers,
+            path: path.to_owned(),
+            headers: args.headers.clone(),
             text: None,
             blob: None,
         };
-        match body.map(String::from_utf8) {
+        let keep = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+        match body.map(|bytes| (std::str::from_utf8(bytes), bytes)) {
             None => {}
-            Some(Ok(text)) if text.len() <= INLINE_MAX => input.text = Some(text),
-            Some(Ok(text)) => input.blob = Some(client.write_blob(text.into(), "application/json").await?),
-            Some(Err(binary)) => {
-                let bytes = Bytes::from(binary.into_bytes());
-                input.blob = Some(client.write_blob(bytes, "application/octet-stream").await?);
+            Some((Ok(text), _)) if text.len() <= INLINE_MAX => input.text = Some(text.to_owned()),
+            Some((Ok(_), bytes)) => {
+                input.blob = Some(client.write_blob(keep(bytes), "application/json").await?)
+            }
+            Some((Err(_), bytes)) => {
+                input.blob = Some(client.write_blob(keep(bytes), "application/octet-stream").await?);
             }
         }
-        let reply = client.call(&input).await?;
+        Ok(client.call(&input).await?)
+    }
+
+    async fn tell(&self, args: &Request, reply: ResponseView) -> Result<(), Failure> {
         if self.output.json && args.output.is_none() {
             self.output.result(&reply, String::new);
         } else {
             let body = match (&reply.text, &reply.blob) {
                 (Some(text), _) => Bytes::from(text.clone()),
-                (None, Some(blob)) => client.read_blob(blob).await?,
+                (None, Some(blob)) => self.client().await?.read_blob(blob).await?,
                 (None, None) => Bytes::new(),
             };
             if args.include {
-                say(&format!("{}", reply.status));
-                for (name, value) in &reply.headers {
-                    say(&format!("{name}: {value}"));
-                }
-                say("");
+                let headers = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+                say(&format!("{}\n{}", reply.status, headers.collect::<String>()));
             }
             match &args.output {
                 Some(file) => std::fs::write(file, &body).map_err(|error| file_failure(file, &error))?,
@@ -69,8 +99,7 @@ impl Session {
             return Ok(());
         }
         if !self.output.json && !args.include {
-            self.output
-                .note(&format!("The service answered with status {}.", reply.status));
+            self.output.note(&format!("The service answered with status {}.", reply.status));
         }
         Err(Failure::Told(REFUSED))
     }
@@ -89,9 +118,7 @@ fn body(given: &str) -> Result<Vec<u8>, Failure> {
     } else {
         let path = Path::new(source);
         let file = std::fs::File::open(path).map_err(|error| file_failure(path, &error))?;
-        file.take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|error| file_failure(path, &error))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| file_failure(path, &error))?;
     }
     if bytes.len() > BLOB_MAX {
         return Err(Failure::input(format!("a body has at most {BLOB_MAX} bytes")));

@@ -13,26 +13,14 @@ impl Session {
         } else {
             tracing_subscriber::filter::LevelFilter::WARN
         };
-        tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .init();
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
         let lock = take_lock(&self.profile, OwnerKind::Serve)?;
         let ending = Ending::new();
         let host = Arc::new(ServeHost(ending.clone()));
-        let setting = Setting {
-            kind: OwnerKind::Serve,
-            host,
-            sandbox: None,
-            ending: ending.clone(),
-        };
+        let setting = Setting { kind: OwnerKind::Serve, host, sandbox: None, ending: ending.clone() };
         let engine = Engine::open(&self.profile, lock, setting)?;
         let app = engine.app();
-        self.output.note(&format!(
-            "Hearthkey serves {}. Ctrl+C ends it.",
-            self.profile.dir().display()
-        ));
+        self.output.note(&format!("Hearthkey serves {}. Ctrl+C ends it.", self.profile.dir().display()));
         tokio::spawn(async move {
             signals::asked_to_end().await;
             ending.cancel();

@@ -22,12 +22,7 @@ pub struct ManifestError {
 
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            field,
-            problem,
-        } = self;
+        let Self { file, line, field, problem } = self;
         let colon = if field.is_empty() { "" } else { ": " };
         write!(f, "{file}:{line}: {field}{colon}{problem}")
     }
@@ -49,18 +44,10 @@ impl Manifest {
             problem,
         };
         if text.len() > MAX_BYTES {
-            return Err(complain(
-                0,
-                String::new(),
-                format!("a manifest has at most {MAX_BYTES} bytes"),
-            ));
+            return Err(complain(0, String::new(), format!("a manifest has at most {MAX_BYTES} bytes")));
         }
         let manifest: Self = toml::from_str(text).map_err(|error| {
-            complain(
-                error.span().map_or(0, |span| span.start),
-                String::new(),
-                error.message().to_owned(),
-            )
+            complain(error.span().map_or(0, |span| span.start), String::new(), error.message().to_owned())
         })?;
         manifest.check(file).map_err(|(field, problem)| {
             let at = locate(text, &field);
@@ -170,10 +157,7 @@ impl Manifest {
             {
                 let reason = error.to_string();
                 let last = reason.lines().last().unwrap_or_default();
-                return refuse(
-                    format!("{here}.pattern"),
-                    format!("is not a regular expression: {last}"),
-                );
+                return refuse(format!("{here}.pattern"), format!("is not a regular expression: {last}"));
             }
             if field.kind == FieldKind::Secret && field.default.is_some() {
                 return refuse(format!("{here}.default"), "a secret has no default");
@@ -209,10 +193,7 @@ fn https(field: &str, url: &Url) -> Result<(), Complaint> {
     if url.scheme() == "https" && named && url.username().is_empty() && url.password().is_none() {
         Ok(())
     } else {
-        refuse(
-            field,
-            "must be https with a host name, and without user name or password",
-        )
+        refuse(field, "must be https with a host name, and without user name or password")
     }
 }
 
@@ -224,10 +205,7 @@ fn template(field: &str, request: &RequestTemplate) -> Result<(), Complaint> {
     if request.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
         return refuse(format!("{field}.path"), "must begin with /");
     }
-    request
-        .url
-        .as_ref()
-        .map_or(Ok(()), |url| https(&format!("{field}.url"), url))
+    request.url.as_ref().map_or(Ok(()), |url| https(&format!("{field}.url"), url))
 }
 
 fn expression(field: &str, text: Option<&str>) -> Result<(), Complaint> {

@@ -35,12 +35,7 @@ impl Arrival {
         caller: &Caller,
         state_digest: String,
     ) -> Self {
-        Self {
-            app: Arc::downgrade(app),
-            id,
-            caller: caller.clone(),
-            state_digest,
-        }
+        Self { app: Arc::downgrade(app), id, caller: caller.clone(), state_digest }
     }
 }
 
@@ -60,9 +55,7 @@ impl RedirectHandler for Arrival {
         let (id, caller) = (self.id, self.caller.clone());
         let task = {
             let app = Arc::clone(&app);
-            app.unhurried
-                .clone()
-                .spawn(async move { app.finish_authorization(id, &caller, callback).await })
+            app.unhurried.clone().spawn(async move { app.finish_authorization(id, &caller, callback).await })
         };
         let page = match task.await {
             Ok(Ok((manifest_name, connection))) => end_page::connected(&manifest_name, &connection),
@@ -80,11 +73,7 @@ impl Hearthkey {
         caller: &Caller,
         callback: Callback,
     ) -> Result<(String, Connection), Error> {
-        let taken = self
-            .ports
-            .store
-            .take_authorization(&state_digest(&callback.state))
-            .await?;
+        let taken = self.ports.store.take_authorization(&state_digest(&callback.state)).await?;
         let Some((pending, verifier)) = taken else {
             return Err(Error::Cancelled);
         };
@@ -114,37 +103,20 @@ impl Hearthkey {
         callback: Callback,
     ) -> Result<(String, Connection), Error> {
         let (pending, code) = pending.accept(callback, self.now()).map_err(Error::Return)?;
-        let missing = || Error::NotFound {
-            what: "connector",
-            name: pending.connector.clone(),
-        };
+        let missing = || Error::NotFound { what: "connector", name: pending.connector.clone() };
         let manifest = self.catalog.get(&pending.connector).ok_or_else(missing)?;
         let (ws, row) = (pending.workspace.to_string(), pending.id.to_string());
         let place = place::verifier(&ws, &row, &pending.server.issuer);
         let opened = self.vault().await?.unseal(place, &verifier);
-        let unreadable = || Error::Unreadable {
-            what: "code verifier",
-            name: manifest.name.clone(),
-        };
-        let verifier = opened
-            .ok()
-            .and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
+        let unreadable = || Error::Unreadable { what: "code verifier", name: manifest.name.clone() };
+        let verifier = opened.ok().and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
         let verifier = verifier.ok_or_else(unreadable)?;
 
         let base = api_base(manifest, &pending.values)?;
-        let policy = egress_policy(manifest, &base, Some(&pending.server)).map_err(|e| Error::Input {
-            field: "connector".into(),
-            expected: e.to_string(),
-        })?;
-        let (client_id, client_secret) = self
-            .client_credentials(pending.workspace, &pending.client)
-            .await?;
-        let client = ActingClient {
-            server: pending.server,
-            client_id,
-            client_secret,
-            policy,
-        };
+        let policy = egress_policy(manifest, &base, Some(&pending.server))
+            .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
+        let (client_id, client_secret) = self.client_credentials(pending.workspace, &pending.client).await?;
+        let client = ActingClient { server: pending.server, client_id, client_secret, policy };
         let tokens = self
             .exchange_code(&client, &code, &verifier, &pending.redirect_uri, &pending.scopes)
             .await
@@ -157,14 +129,7 @@ impl Hearthkey {
         let credential = Credential::OAuth2(tokens);
         // The tokens are the precious part: a service that will not say who this is does not cost the sign-in.
         let identity = self
-            .identify(
-                manifest,
-                &pending.method,
-                &pending.values,
-                Some(&grant.server),
-                &policy,
-                &credential,
-            )
+            .identify(manifest, &pending.method, &pending.values, Some(&grant.server), &policy, &credential)
             .await
             .unwrap_or_default();
         let connection = Connection {
@@ -184,17 +149,11 @@ impl Hearthkey {
             last_refreshed_at: None,
             version: 1,
         };
-        let row = self
-            .seal_credential(&connection, 1, issuer, &policy, &credential)
-            .await?;
+        let row = self.seal_credential(&connection, 1, issuer, &policy, &credential).await?;
         let connection = self
-            .add_labelled(
-                caller,
-                manifest,
-                connection,
-                pending.label,
-                |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry),
-            )
+            .add_labelled(caller, manifest, connection, pending.label, |connection, entry| {
+                self.ports.store.add_connection(connection, row.clone(), entry)
+            })
             .await?;
         Ok((manifest.name.clone(), connection))
     }
@@ -215,11 +174,7 @@ impl Hearthkey {
     {
         let wanted = label.unwrap_or_else(|| manifest.name.clone());
         for number in 1..1000 {
-            connection.label = if number == 1 {
-                wanted.clone()
-            } else {
-                format!("{wanted} {number}")
-            };
+            connection.label = if number == 1 { wanted.clone() } else { format!("{wanted} {number}") };
             let detail = connected_as(&connection.identity);
             let entry = self.entry_for(caller, &connection, Deed::Connected, detail);
             match add(connection.clone(), entry).await {
@@ -233,21 +188,13 @@ impl Hearthkey {
 
     pub(crate) async fn check_label_free(&self, workspace: WorkspaceId, label: &str) -> Result<(), Error> {
         let taken = self.ports.store.connections(workspace).await?;
-        if taken
-            .iter()
-            .any(|connection| connection.label.eq_ignore_ascii_case(label))
-        {
-            return Err(StoreError::LabelTaken {
-                label: label.to_owned(),
-            }
-            .into());
+        if taken.iter().any(|connection| connection.label.eq_ignore_ascii_case(label)) {
+            return Err(StoreError::LabelTaken { label: label.to_owned() }.into());
         }
         Ok(())
     }
 }
 
 fn connected_as(identity: &Identity) -> String {
-    identity
-        .display()
-        .map_or_else(|| "Connected".to_owned(), |who| format!("Connected as {who}"))
+    identity.display().map_or_else(|| "Connected".to_owned(), |who| format!("Connected as {who}"))
 }

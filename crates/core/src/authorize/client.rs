@@ -12,22 +12,8 @@ impl Hearthkey {
     /// The `client_id` of the person's own registration for a connector, where its issuer is known beforehand.
     pub async fn own_client_id(&self, manifest: &Manifest, oauth: &OAuth2) -> Option<String> {
         let issuer = &oauth.server.as_ref()?.issuer;
-        let workspace = self
-            .ports
-            .store
-            .workspaces()
-            .await
-            .ok()?
-            .into_iter()
-            .next()?
-            .workspace
-            .id;
-        let client = self
-            .ports
-            .store
-            .client_for(workspace, &manifest.id, issuer)
-            .await
-            .ok()??;
+        let workspace = self.ports.store.workspaces().await.ok()?.into_iter().next()?.workspace.id;
+        let client = self.ports.store.client_for(workspace, &manifest.id, issuer).await.ok()??;
         Some(client.client_id)
     }
 
@@ -42,24 +28,13 @@ impl Hearthkey {
         if let Some(typed) = typed {
             return self.keep_client(workspace, manifest, oauth, issuer, typed).await;
         }
-        if let Some(own) = self
-            .ports
-            .store
-            .client_for(workspace, &manifest.id, issuer)
-            .await?
-        {
+        if let Some(own) = self.ports.store.client_for(workspace, &manifest.id, issuer).await? {
             return Ok(ClientChoice::Own { id: own.id });
         }
         if let Some(client_id) = &oauth.client.bundled {
-            return Ok(ClientChoice::Bundled {
-                client_id: client_id.clone(),
-            });
+            return Ok(ClientChoice::Bundled { client_id: client_id.clone() });
         }
-        let console = oauth
-            .client
-            .console
-            .as_ref()
-            .map_or(String::new(), |url| format!(" at {url}"));
+        let console = oauth.client.console.as_ref().map_or(String::new(), |url| format!(" at {url}"));
         Err(Error::Input {
             field: "client".into(),
             expected: format!(
@@ -83,34 +58,22 @@ impl Hearthkey {
         };
         let client_id = typed.client_id.trim();
         if client_id.is_empty() || client_id.len() > 500 || client_id.chars().any(char::is_control) {
-            return refuse(
-                "client.client_id",
-                "the client ID that the service shows was expected",
-            );
+            return refuse("client.client_id", "the client ID that the service shows was expected");
         }
         let secret = typed.client_secret.filter(|secret| !secret.is_empty());
         match (oauth.client.secret, &secret) {
             (SecretRule::Required, None) => {
-                return refuse(
-                    "client.client_secret",
-                    "the service accepts no client without its secret",
-                );
+                return refuse("client.client_secret", "the service accepts no client without its secret");
             }
             (SecretRule::None, Some(_)) => {
                 return refuse("client.client_secret", "clients of this service have no secret");
             }
             _ => {}
         }
-        let before = self
-            .ports
-            .store
-            .client_for(workspace, &manifest.id, issuer)
-            .await?;
+        let before = self.ports.store.client_for(workspace, &manifest.id, issuer).await?;
         let now = self.now();
         let client = Client {
-            id: before
-                .as_ref()
-                .map_or_else(|| ClientId::new(now, self.random()), |client| client.id),
+            id: before.as_ref().map_or_else(|| ClientId::new(now, self.random()), |client| client.id),
             workspace,
             connector: manifest.id.clone(),
             issuer: issuer.to_owned(),

@@ -79,10 +79,7 @@ impl Flows {
 
     pub(crate) fn get(&self, id: AuthorizationId) -> Result<watch::Receiver<Authorization>, Error> {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing = || Error::NotFound {
-            what: "sign-in",
-            name: id.to_string(),
-        };
+        let missing = || Error::NotFound { what: "sign-in", name: id.to_string() };
         flows.get(&id).map(watch::Sender::subscribe).ok_or_else(missing)
     }
 }
@@ -97,12 +94,7 @@ pub struct FlowStream {
 
 impl FlowStream {
     pub(crate) fn new(receiver: watch::Receiver<Authorization>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            receiver,
-            clock,
-            begun: false,
-            over: false,
-        }
+        Self { receiver, clock, begun: false, over: false }
     }
 
     /// The next state; `None` after the final one. A sign-in whose time is over fails here.

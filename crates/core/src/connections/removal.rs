@@ -22,22 +22,12 @@ impl Hearthkey {
         now: bool,
     ) -> Result<Option<Connection>, Error> {
         let found = self.find(name).await?;
-        let undo = if now {
-            jiff::SignedDuration::ZERO
-        } else {
-            Connection::UNDO
-        };
+        let undo = if now { jiff::SignedDuration::ZERO } else { Connection::UNDO };
         let purge_after = self.now() + undo;
-        let entry = self.entry_for(
-            caller,
-            &found,
-            Deed::Disconnected,
-            format!("{} disconnected", found.label),
-        );
+        let entry =
+            self.entry_for(caller, &found, Deed::Disconnected, format!("{} disconnected", found.label));
         let leaving = self
-            .amend(&found, Some(entry), |connection| {
-                connection.status = Status::Deleting { purge_after }
-            })
+            .amend(&found, Some(entry), |connection| connection.status = Status::Deleting { purge_after })
             .await?;
         if now {
             self.remove(leaving).await?;
@@ -54,21 +44,10 @@ impl Hearthkey {
         let found = self.find(name).await?;
         if !matches!(found.status, Status::Deleting { .. }) {
             let expected = format!("{} is not being removed", found.label);
-            return Err(Error::Input {
-                field: "connection".into(),
-                expected,
-            });
+            return Err(Error::Input { field: "connection".into(), expected });
         }
-        let entry = self.entry_for(
-            caller,
-            &found,
-            Deed::Restored,
-            format!("{} restored", found.label),
-        );
-        self.amend(&found, Some(entry), |connection| {
-            connection.status = Status::Active
-        })
-        .await
+        let entry = self.entry_for(caller, &found, Deed::Restored, format!("{} restored", found.label));
+        self.amend(&found, Some(entry), |connection| connection.status = Status::Active).await
     }
 
     /// Finishes the removals that are due.
@@ -85,33 +64,21 @@ impl Hearthkey {
     }
 
     async fn remove(self: &Arc<Self>, connection: Connection) -> Result<(), Error> {
-        let caller = Caller {
-            door: Door::Background,
-            program: None,
-        };
+        let caller = Caller { door: Door::Background, program: None };
         let name = self.connector_name(&connection);
         let told = match self.revoke(&connection).await {
             Ok(None) => None,
-            Ok(Some(())) => Some((
-                Deed::Revoked,
-                format!("{name} was told that {} ended", connection.label),
-            )),
+            Ok(Some(())) => Some((Deed::Revoked, format!("{name} was told that {} ended", connection.label))),
             Err(error) => Some((
                 Deed::RevokeFailed,
-                format!(
-                    "{name} could not be told that {} ended: {error}",
-                    connection.label
-                ),
+                format!("{name} could not be told that {} ended: {error}", connection.label),
             )),
         };
         if let Some((deed, detail)) = told {
             let entry = self.entry_for(&caller, &connection, deed, detail);
             self.ports.store.record(entry).await?;
         }
-        self.ports
-            .store
-            .purge_connection(connection.workspace, connection.id)
-            .await?;
+        self.ports.store.purge_connection(connection.workspace, connection.id).await?;
         self.changes.tell(Topic::Connections);
         Ok(())
     }
@@ -128,16 +95,13 @@ impl Hearthkey {
         let Credential::OAuth2(tokens) = &opened.credential else {
             return Ok(None);
         };
-        let client = self
-            .acting_client(connection.workspace, grant, opened.policy)
-            .await?;
+        let client = self.acting_client(connection.workspace, grant, opened.policy).await?;
         // Revoking the refresh token ends the grant; one without is ended by its access token (RFC 7009 section 2.1).
         let (token, hint) = match &tokens.refresh_token {
             Some(token) => (token, "refresh_token"),
             None => (&tokens.access_token, "access_token"),
         };
         let told = self.revoke_token(&client, &endpoint, token, hint).await;
-        told.map(Some)
-            .map_err(|failure: TokenFailure| failure.into_error(&self.connector_name(connection)))
+        told.map(Some).map_err(|failure: TokenFailure| failure.into_error(&self.connector_name(connection)))
     }
 }

@@ -65,19 +65,13 @@ impl Hearthkey {
         let connection = self.find(name).await?;
         let manifest = self.manifest_of(&connection)?;
         let request = self.worded(manifest, &connection, &wanted)?;
-        let sent = self
-            .send_through(caller, manifest, connection.workspace, connection.id, request)
-            .await;
+        let sent = self.send_through(caller, manifest, connection.workspace, connection.id, request).await;
         let outcome = match &sent {
             Ok((reply, _)) => reply.status().as_u16().to_string(),
             Err(error) => error.to_string(),
         };
         let path = wanted.path.split('?').next().unwrap_or_default();
-        self.note_use(
-            caller,
-            &connection,
-            format!("{} {path}: {outcome}", wanted.method),
-        );
+        self.note_use(caller, &connection, format!("{} {path}: {outcome}", wanted.method));
         let (reply, opened) = sent?;
         self.handed_over(reply, &opened)
     }
@@ -100,10 +94,7 @@ impl Hearthkey {
             "PATCH" => Method::PATCH,
             "DELETE" => Method::DELETE,
             _ => {
-                return Err(input(
-                    "method",
-                    "GET, HEAD, POST, PUT, PATCH or DELETE was expected",
-                ));
+                return Err(input("method", "GET, HEAD, POST, PUT, PATCH or DELETE was expected"));
             }
         };
         let address = below(&api_base(manifest, &connection.values)?, &wanted.path)?;
@@ -117,10 +108,8 @@ impl Hearthkey {
         };
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = address
-            .as_str()
-            .parse()
-            .map_err(|_| input("path", "this path cannot be sent"))?;
+        *request.uri_mut() =
+            address.as_str().parse().map_err(|_| input("path", "this path cannot be sent"))?;
         let headers = request.headers_mut();
         let json = header::HeaderValue::from_static("application/json");
         headers.insert(header::ACCEPT, json);
@@ -128,14 +117,9 @@ impl Hearthkey {
             headers.insert(header::CONTENT_TYPE, value);
         }
         put_api_headers(manifest, headers);
-        let api_key = manifest
-            .method(Some(&connection.method))
-            .and_then(|m| m.api_key.as_ref());
-        let injected: Vec<&str> = api_key
-            .iter()
-            .flat_map(|key| &key.inject)
-            .map(|injection| injection.header.as_str())
-            .collect();
+        let api_key = manifest.method(Some(&connection.method)).and_then(|m| m.api_key.as_ref());
+        let injected: Vec<&str> =
+            api_key.iter().flat_map(|key| &key.inject).map(|injection| injection.header.as_str()).collect();
         for (name, value) in &wanted.headers {
             let (name, value) = caller_header(name, value, &injected)?;
             headers.insert(name, value);
@@ -170,15 +154,8 @@ impl Hearthkey {
         opened: &Opened,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, Error> {
-        inject(
-            manifest,
-            &opened.connection.method,
-            &opened.credential,
-            request.headers_mut(),
-        )?;
-        Ok(self
-            .send(request, &opened.policy, CALL_TIMEOUT, REPLY_MAX)
-            .await?)
+        inject(manifest, &opened.connection.method, &opened.credential, request.headers_mut())?;
+        Ok(self.send(request, &opened.policy, CALL_TIMEOUT, REPLY_MAX).await?)
     }
 
     fn handed_over(&self, reply: Response<Bytes>, opened: &Opened) -> Result<Reply, Error> {
@@ -204,9 +181,7 @@ impl Hearthkey {
             Ok(text) if text.is_empty() => None,
             Ok(text) if text.len() <= INLINE_MAX => Some(Body::Text(text)),
             Ok(text) => Some(Body::Blob(self.keep_blob(Bytes::from(text), media_type)?)),
-            Err(binary) => Some(Body::Blob(
-                self.keep_blob(binary.into_bytes().into(), media_type)?,
-            )),
+            Err(binary) => Some(Body::Blob(self.keep_blob(binary.into_bytes().into(), media_type)?)),
         };
         Ok(Reply {
             status: reply.status().as_u16(),

@@ -38,19 +38,8 @@ pub struct TestReport {
 
 impl TestReport {
     pub(crate) fn of(verdict: Verdict, status: u16, tested_at: Timestamp) -> Self {
-        let Verdict {
-            works: ok,
-            message,
-            hint,
-        } = verdict;
-        Self {
-            ok,
-            message,
-            hint,
-            identity: None,
-            http_status: Some(status),
-            tested_at,
-        }
+        let Verdict { works: ok, message, hint } = verdict;
+        Self { ok, message, hint, identity: None, http_status: Some(status), tested_at }
     }
 
     pub(crate) fn without_reply(error: &Error, tested_at: Timestamp) -> Self {
@@ -76,9 +65,7 @@ impl Hearthkey {
         let manifest = self.manifest_of(&connection)?;
         let server = connection.oauth.as_ref().map(|grant| &grant.server);
         let request = templated(manifest, &manifest.test.request, &connection.values, server)?;
-        let sent = self
-            .send_through(caller, manifest, connection.workspace, connection.id, request)
-            .await;
+        let sent = self.send_through(caller, manifest, connection.workspace, connection.id, request).await;
         let now = self.now();
         let (mut report, verdict_on_status) = match sent {
             Ok((reply, _)) => {
@@ -115,26 +102,13 @@ impl Hearthkey {
         credential: &Credential,
     ) -> Option<Identity> {
         let wanted = manifest.identity.as_ref()?;
-        let reply = self
-            .ask(
-                manifest,
-                &wanted.request,
-                method,
-                values,
-                server,
-                policy,
-                credential,
-            )
-            .await;
+        let reply = self.ask(manifest, &wanted.request, method, values, server, policy, credential).await;
         let (status, body) = json_of(&reply.ok().filter(|reply| reply.status().is_success())?);
         Some(reply::identity(wanted, status, &body?))
     }
 
     /// Sends one of a manifest's requests with a credential that is not, or not yet, a connection's.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are what a request through no connection is made of"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "they are what a request through no connection is made of")]
     pub(crate) async fn ask(
         &self,
         manifest: &Manifest,

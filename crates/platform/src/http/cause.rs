@@ -22,10 +22,7 @@ pub(super) fn before_reply(error: &reqwest::Error, host: &str, timeout: Duration
             ),
         }
     } else if error.is_connect() {
-        HttpError::Unreachable {
-            host,
-            reason: words(error),
-        }
+        HttpError::Unreachable { host, reason: words(error) }
     } else if error.is_builder() {
         super::malformed()
     } else {
@@ -37,10 +34,7 @@ pub(super) fn before_reply(error: &reqwest::Error, host: &str, timeout: Duration
 pub(super) fn within_reply(error: &reqwest::Error, host: &str, timeout: Duration) -> HttpError {
     let host = host.to_owned();
     if error.is_timeout() {
-        HttpError::Timeout {
-            host,
-            seconds: timeout.as_secs().max(1),
-        }
+        HttpError::Timeout { host, seconds: timeout.as_secs().max(1) }
     } else {
         HttpError::Cut { host }
     }

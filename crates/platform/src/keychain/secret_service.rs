@@ -68,7 +68,5 @@ fn describe(error: zbus::Error) -> KeyStoreError {
 }
 
 fn absent(reason: &str) -> KeyStoreError {
-    KeyStoreError::Absent {
-        reason: reason.to_owned(),
-    }
+    KeyStoreError::Absent { reason: reason.to_owned() }
 }

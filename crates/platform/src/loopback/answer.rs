@@ -48,9 +48,7 @@ pub(super) fn plain(status: StatusCode) -> Reply {
     let words = status.canonical_reason().unwrap_or_default();
     let mut reply = reply(status, "text/plain; charset=utf-8", words.to_owned());
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        reply
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET"));
+        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
     }
     reply
 }

@@ -70,15 +70,9 @@ impl ProfileLock {
     /// [`ProfileError::Failed`] when the lock file cannot be used.
     pub fn try_acquire(profile: &Profile, kind: OwnerKind) -> Result<Option<Self>, ProfileError> {
         let path = profile.dir().join("lock");
-        let file = private_file(
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false),
-            &path,
-        )
-        .map_err(|cause| failed(&path, cause))?;
+        let file =
+            private_file(OpenOptions::new().read(true).write(true).create(true).truncate(false), &path)
+                .map_err(|cause| failed(&path, cause))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -94,10 +88,7 @@ impl ProfileLock {
             // A full disk must not keep the app from starting.
             tracing::warn!(kind = %error.kind(), "the owner of the profile could not be noted");
         }
-        Ok(Some(Self {
-            dir: profile.dir().to_owned(),
-            _file: file,
-        }))
+        Ok(Some(Self { dir: profile.dir().to_owned(), _file: file }))
     }
 
     /// As [`ProfileLock::try_acquire`], tried again for about `patience`.

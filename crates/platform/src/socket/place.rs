@@ -51,11 +51,7 @@ mod unix {
         if !fits(&file) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidFilename,
-                format!(
-                    "{} is too long for a socket, and so is {}",
-                    path.display(),
-                    file.display()
-                ),
+                format!("{} is too long for a socket, and so is {}", path.display(), file.display()),
             ));
         }
         make_private(&dir)?;

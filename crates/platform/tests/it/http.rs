@@ -77,10 +77,7 @@ async fn a_reply_comes_back_whole() {
     ))
     .await;
     let mut request = get(&server.url("/a?b=c"), true);
-    request
-        .request
-        .headers_mut()
-        .insert("host", "elsewhere.example".parse().unwrap());
+    request.request.headers_mut().insert("host", "elsewhere.example".parse().unwrap());
     let reply = send(request).await.unwrap();
     assert_eq!(reply.status(), 429);
     assert_eq!(reply.headers()["retry-after"], "7");
@@ -100,16 +97,10 @@ async fn a_reply_comes_back_whole() {
 async fn a_user_agent_of_the_request_wins() {
     let server = Server::answering(Some(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
     let mut request = get(&server.url("/"), true);
-    request
-        .request
-        .headers_mut()
-        .insert("user-agent", "Special/1".parse().unwrap());
+    request.request.headers_mut().insert("user-agent", "Special/1".parse().unwrap());
     send(request).await.unwrap();
     let head = server.head.lock().unwrap().to_lowercase();
-    assert!(
-        head.contains("user-agent: special/1\r\n") && !head.contains("hearthkey"),
-        "{head}"
-    );
+    assert!(head.contains("user-agent: special/1\r\n") && !head.contains("hearthkey"), "{head}");
 }
 
 #[tokio::test]
@@ -154,10 +145,7 @@ async fn what_the_policy_or_the_guard_refuses_is_never_sent() {
     for case in cases {
         let address = case.request.uri().to_string();
         let answer = send(case).await;
-        assert!(
-            matches!(answer, Err(HttpError::Blocked { .. })),
-            "{address}: {answer:?}"
-        );
+        assert!(matches!(answer, Err(HttpError::Blocked { .. })), "{address}: {answer:?}");
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
 }
@@ -177,25 +165,13 @@ async fn the_size_of_a_reply_is_limited() {
         (&b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n12345678"[..], true),
         // Refused by its announcement alone: the body never comes.
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", false),
-        (
-            b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999\r\n\r\n",
-            false,
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n1234\r\n4\r\n5678\r\n0\r\n\r\n",
-            true,
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n1234\r\n5\r\n56789\r\n0\r\n\r\n",
-            false,
-        ),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999\r\n\r\n", false),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n1234\r\n4\r\n5678\r\n0\r\n\r\n", true),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n1234\r\n5\r\n56789\r\n0\r\n\r\n", false),
         (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n123456789", false),
     ] {
         let server = Server::answering(Some(reply)).await;
-        let request = HttpRequest {
-            max_reply: 8,
-            ..get(&server.url("/"), true)
-        };
+        let request = HttpRequest { max_reply: 8, ..get(&server.url("/"), true) };
         match send(request).await {
             Ok(reply) => assert!(fits && reply.body() == "12345678", "{reply:?}"),
             Err(HttpError::TooLarge { limit: 8, .. }) if !fits => {}
@@ -209,10 +185,7 @@ async fn silence_ends_with_the_time_allowed() {
     for reply in [None, Some(&b"HTTP/1.1 200 OK\r\n"[..])] {
         let server = Server::answering(reply).await;
         // The second one keeps its connection open only as long as it is written to, so it is a cut.
-        let request = HttpRequest {
-            timeout: Duration::from_millis(50),
-            ..get(&server.url("/"), true)
-        };
+        let request = HttpRequest { timeout: Duration::from_millis(50), ..get(&server.url("/"), true) };
         let answer = tokio::time::timeout(Duration::from_secs(1), send(request)).await;
         match (reply, answer.expect("it ends by itself")) {
             (None, Err(HttpError::Timeout { seconds: 1, .. })) | (Some(_), Err(HttpError::Cut { .. })) => {}
@@ -237,11 +210,7 @@ async fn a_broken_reply_is_a_cut() {
 
 #[tokio::test]
 async fn nobody_there_is_unreachable() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let address = Url::parse(&format!("http://{closed}/")).unwrap();
     let answer = send(get(&address, true)).await;
     assert_eq!(
@@ -258,11 +227,7 @@ async fn nobody_there_is_unreachable() {
 
 #[tokio::test]
 async fn no_error_holds_path_query_header_or_body() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let cut = Server::answering(Some(b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\ncanary-body")).await;
     let silent = Server::answering(None).await;
     let bases = [
@@ -275,24 +240,15 @@ async fn no_error_holds_path_query_header_or_body() {
     let mut texts = Vec::new();
     for (base, private) in bases.iter().flat_map(|base| [(base, true), (base, false)]) {
         let address = Url::parse(&format!("{base}/canary-path?token=canary-query#canary-fragment")).unwrap();
-        let mut request = HttpRequest {
-            timeout: Duration::from_millis(50),
-            ..get(&address, private)
-        };
-        request
-            .request
-            .headers_mut()
-            .insert("authorization", "Bearer canary-header".parse().unwrap());
+        let mut request = HttpRequest { timeout: Duration::from_millis(50), ..get(&address, private) };
+        request.request.headers_mut().insert("authorization", "Bearer canary-header".parse().unwrap());
         *request.request.body_mut() = Bytes::from_static(b"canary-sent");
         let error = send(request).await.unwrap_err();
         texts.push(format!("{error} {error:?}"));
     }
     let outside = HttpRequest {
         policy: EgressPolicy::new([&Url::parse("https://api.github.com/").unwrap()], true).unwrap(),
-        ..get(
-            &Url::parse("https://evil.example/canary-path?canary-query").unwrap(),
-            true,
-        )
+        ..get(&Url::parse("https://evil.example/canary-path?canary-query").unwrap(), true)
     };
     texts.push(format!("{:?}", send(outside).await.unwrap_err()));
     for text in texts {

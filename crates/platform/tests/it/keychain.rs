@@ -38,15 +38,8 @@ impl Session {
             .spawn()
             .expect("dbus is installed");
         let mut address = String::new();
-        BufReader::new(bus.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
-        Self {
-            home,
-            bus,
-            address: address.trim().to_owned(),
-            keyring: None,
-        }
+        BufReader::new(bus.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { home, bus, address: address.trim().to_owned(), keyring: None }
     }
 
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -135,10 +128,7 @@ fn example() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let example = profile.join("examples").join("keychain");
-    assert!(
-        example.is_file(),
-        "build it first: cargo build -p hearthkey-platform --examples"
-    );
+    assert!(example.is_file(), "build it first: cargo build -p hearthkey-platform --examples");
     example
 }
 
@@ -183,11 +173,8 @@ fn a_locked_keyring_is_neither_empty_nor_absent() {
     assert_eq!(session.write("vault-1", "ks1;g=1:first"), "written");
     session.stop_keyring();
     session.start_keyring(None);
-    for answer in [
-        session.read("vault-1"),
-        session.read("vault-2"),
-        session.write("vault-1", "ks1;g=9:new"),
-    ] {
+    for answer in [session.read("vault-1"), session.read("vault-2"), session.write("vault-1", "ks1;g=9:new")]
+    {
         assert_eq!(answer, "locked: the keychain is locked");
     }
     // Nothing was written over it.

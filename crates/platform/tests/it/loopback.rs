@@ -46,15 +46,8 @@ impl Listening {
         let (redirects, flow) = (LoopbackRedirects::default(), Arc::new(flow));
         let redirect = redirects.listen(None, until, flow.clone()).await.unwrap();
         let port = redirect.port().unwrap();
-        assert_eq!(
-            redirect.as_str(),
-            format!("http://127.0.0.1:{port}/oauth/callback")
-        );
-        Self {
-            redirects,
-            flow,
-            port,
-        }
+        assert_eq!(redirect.as_str(), format!("http://127.0.0.1:{port}/oauth/callback"));
+        Self { redirects, flow, port }
     }
 
     async fn new() -> Self {
@@ -63,12 +56,9 @@ impl Listening {
 
     async fn get(&self, target: &str) -> String {
         let port = self.port;
-        raw(
-            port,
-            format!("GET {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n").as_bytes(),
-        )
-        .await
-        .unwrap()
+        raw(port, format!("GET {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n").as_bytes())
+            .await
+            .unwrap()
     }
 
     async fn is_closed(&self) -> bool {
@@ -125,65 +115,28 @@ async fn what_cannot_be_a_return_changes_nothing() {
         (format!("GET /favicon.ico HTTP/1.1\r\n{own}\r\n"), 404),
         (format!("GET /oauth/callback/?code=x HTTP/1.1\r\n{own}\r\n"), 404),
         (format!("GET //oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"), 404),
-        (
-            format!("GET http://evil.example/oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"),
-            404,
-        ),
+        (format!("GET http://evil.example/oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"), 404),
         (format!("POST /oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"), 405),
         (format!("HEAD /oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"), 405),
-        (
-            format!("OPTIONS /oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"),
-            405,
-        ),
-        (
-            format!("GET /oauth/callback?code=x HTTP/1.1\r\nhost: evil.test:{port}\r\n\r\n"),
-            421,
-        ),
-        (
-            format!("GET /oauth/callback?code=x HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n"),
-            421,
-        ),
-        (
-            "GET /oauth/callback?code=x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned(),
-            421,
-        ),
-        (
-            format!("GET /oauth/callback?code=x HTTP/1.1\r\n{own}host: evil.test\r\n\r\n"),
-            421,
-        ),
+        (format!("OPTIONS /oauth/callback?code=x HTTP/1.1\r\n{own}\r\n"), 405),
+        (format!("GET /oauth/callback?code=x HTTP/1.1\r\nhost: evil.test:{port}\r\n\r\n"), 421),
+        (format!("GET /oauth/callback?code=x HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n"), 421),
+        ("GET /oauth/callback?code=x HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned(), 421),
+        (format!("GET /oauth/callback?code=x HTTP/1.1\r\n{own}host: evil.test\r\n\r\n"), 421),
         ("GET /oauth/callback?code=x HTTP/1.1\r\n\r\n".to_owned(), 421),
         (format!("GET {long} HTTP/1.1\r\n{own}\r\n"), 414),
-        (
-            format!(
-                "GET /oauth/callback?code=x HTTP/1.1\r\n{own}{}\r\n",
-                "x-a: b\r\n".repeat(100)
-            ),
-            431,
-        ),
+        (format!("GET /oauth/callback?code=x HTTP/1.1\r\n{own}{}\r\n", "x-a: b\r\n".repeat(100)), 431),
     ] {
         let reply = raw(port, request.as_bytes()).await.unwrap();
         let head: String = request.chars().take(90).collect();
-        assert!(
-            reply.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{head}: {reply}"
-        );
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {reply}");
         assert!(!reply.contains("evil"), "{reply}");
     }
     assert!(listening.flow.queries.lock().unwrap().is_empty());
 
     // A return with an error is the handler's to judge; the flow goes on until it says so.
-    assert!(
-        listening
-            .get("/oauth/callback?error=x")
-            .await
-            .starts_with("HTTP/1.1 400 ")
-    );
-    assert!(
-        listening
-            .get("/oauth/callback?code=x")
-            .await
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(listening.get("/oauth/callback?error=x").await.starts_with("HTTP/1.1 400 "));
+    assert!(listening.get("/oauth/callback?code=x").await.starts_with("HTTP/1.1 200 "));
     assert_eq!(*listening.flow.queries.lock().unwrap(), ["error=x", "code=x"]);
 }
 
@@ -192,9 +145,7 @@ async fn garbage_does_not_disturb() {
     let listening = Listening::new().await;
     let mut open = Vec::new();
     for number in 0..100_u8 {
-        let garbage: Vec<u8> = (0..200)
-            .map(|at: u8| at.wrapping_mul(number | 1) ^ number)
-            .collect();
+        let garbage: Vec<u8> = (0..200).map(|at: u8| at.wrapping_mul(number | 1) ^ number).collect();
         let mut stream = TcpStream::connect(("127.0.0.1", listening.port)).await.unwrap();
         // Each of them may be cut off while it still writes.
         let _ = stream.write_all(&garbage).await;
@@ -210,16 +161,11 @@ async fn garbage_does_not_disturb() {
 #[tokio::test]
 async fn a_closed_tab_does_not_stop_the_handler() {
     let gate = Arc::new(Notify::new());
-    let flow = Flow {
-        gate: Some(gate.clone()),
-        ..Flow::default()
-    };
+    let flow = Flow { gate: Some(gate.clone()), ..Flow::default() };
     let listening = Listening::with(flow, in_a_minute()).await;
     let mut tab = TcpStream::connect(("127.0.0.1", listening.port)).await.unwrap();
-    let request = format!(
-        "GET /oauth/callback?code=x HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n\r\n",
-        listening.port
-    );
+    let request =
+        format!("GET /oauth/callback?code=x HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n\r\n", listening.port);
     tab.write_all(request.as_bytes()).await.unwrap();
     for _ in 0..1000 {
         tokio::task::yield_now().await;
@@ -234,14 +180,8 @@ async fn a_closed_tab_does_not_stop_the_handler() {
 
 #[tokio::test]
 async fn the_listener_ends_in_time_and_with_its_owner() {
-    let late = Listening::with(
-        Flow::default(),
-        SystemClock.now() + SignedDuration::from_millis(5),
-    )
-    .await;
-    SystemClock
-        .sleep_until(SystemClock.now() + SignedDuration::from_millis(20))
-        .await;
+    let late = Listening::with(Flow::default(), SystemClock.now() + SignedDuration::from_millis(5)).await;
+    SystemClock.sleep_until(SystemClock.now() + SignedDuration::from_millis(20)).await;
     assert!(late.is_closed().await);
 
     let dropped = Listening::new().await;
@@ -256,11 +196,7 @@ async fn the_listener_ends_in_time_and_with_its_owner() {
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let first = Listening::new().await;
-    let answer = LoopbackRedirects::default()
-        .listen(Some(first.port), in_a_minute(), Arc::new(Flow::default()))
-        .await;
-    assert_eq!(
-        answer.unwrap_err(),
-        format!("port {} is in use by another program", first.port)
-    );
+    let answer =
+        LoopbackRedirects::default().listen(Some(first.port), in_a_minute(), Arc::new(Flow::default())).await;
+    assert_eq!(answer.unwrap_err(), format!("port {} is in use by another program", first.port));
 }

@@ -13,11 +13,7 @@ fn profile() -> (tempfile::TempDir, Profile) {
 fn the_default_directory_is_the_users_own() {
     let dir = Profile::default_dir().unwrap();
     assert!(dir.is_absolute());
-    assert!(
-        dir.to_string_lossy().to_lowercase().contains("hearthkey"),
-        "{}",
-        dir.display()
-    );
+    assert!(dir.to_string_lossy().to_lowercase().contains("hearthkey"), "{}", dir.display());
 }
 
 #[cfg(unix)]
@@ -50,12 +46,7 @@ mod unix {
             fs::set_permissions(&dir, Permissions::from_mode(mode)).unwrap();
             let error = Profile::open(&dir).unwrap_err();
             assert!(matches!(error, ProfileError::Exposed { .. }), "{mode:o}: {error}");
-            assert!(
-                error
-                    .to_string()
-                    .ends_with(&format!("chmod 700 '{}'", dir.display())),
-                "{error}"
-            );
+            assert!(error.to_string().ends_with(&format!("chmod 700 '{}'", dir.display())), "{error}");
         }
         fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
         Profile::open(&dir).unwrap();
@@ -96,18 +87,12 @@ mod unix {
 fn one_owner_at_a_time() {
     let (_place, profile) = profile();
     assert_eq!(profile.owner(), None);
-    let lock = ProfileLock::try_acquire(&profile, OwnerKind::Desktop)
-        .unwrap()
-        .unwrap();
+    let lock = ProfileLock::try_acquire(&profile, OwnerKind::Desktop).unwrap().unwrap();
     let note = profile.owner().unwrap();
     assert_eq!((note.pid, note.kind), (std::process::id(), OwnerKind::Desktop));
     assert_eq!(note.version, env!("CARGO_PKG_VERSION"));
 
-    assert!(
-        ProfileLock::try_acquire(&profile, OwnerKind::Serve)
-            .unwrap()
-            .is_none()
-    );
+    assert!(ProfileLock::try_acquire(&profile, OwnerKind::Serve).unwrap().is_none());
     assert_eq!(profile.owner(), Some(note), "the loser writes no note");
 
     drop(lock);

@@ -4,7 +4,6 @@ use hearthkey_domain::ports::SandboxHost;
 use hearthkey_platform::sandbox_process::SandboxProcess;
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 use tokio::{
@@ -13,20 +12,24 @@ use tokio::{
 };
 use url::Url;
 
+/// Another process writes the script: a file that this one has open for writing could be inherited by a child of another
+/// test, and then it does not run ("text file busy").
 fn script(place: &Path, text: &str) -> PathBuf {
     let path = place.join("stand-in");
-    fs::write(&path, format!("#!/bin/sh\ncd '{}'\n{text}\n", place.display())).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    let script = format!("#!/bin/sh\ncd '{}'\n{text}\n", place.display());
+    let written = std::process::Command::new("sh")
+        .args(["-c", r#"printf %s "$1" > "$0" && chmod 700 "$0""#])
+        .arg(&path)
+        .arg(script)
+        .status()
+        .unwrap();
+    assert!(written.success());
     path
 }
 
 /// An address that nothing answers at.
 async fn free() -> Url {
-    let at = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let at = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     Url::parse(&format!("http://{at}/")).unwrap()
 }
 
@@ -54,10 +57,7 @@ echo "hearthkey-sandbox listening on http://127.0.0.1:$2"; exec cat > /dev/null"
             let mut request = [0; 1024];
             let read = stream.read(&mut request).await.unwrap();
             assert!(request[..read].starts_with(b"GET /_sandbox/health HTTP/1.1\r\n"));
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .await
-                .unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         }
     };
     tokio::select! {
@@ -97,10 +97,7 @@ async fn a_start_that_fails_says_why() {
             .unwrap_err()
             .starts_with("The sandbox (hearthkey-sandbox) is not installed beside this program.")
     );
-    let failing = script(
-        place.path(),
-        "echo ignored >&2; echo 'the port is taken' >&2; exit 1",
-    );
+    let failing = script(place.path(), "echo ignored >&2; echo 'the port is taken' >&2; exit 1");
     assert_eq!(
         sandbox(failing).ensure_running(&base).await.unwrap_err(),
         "The sandbox ended at once: the port is taken"
@@ -110,15 +107,8 @@ async fn a_start_that_fails_says_why() {
 #[tokio::test]
 async fn only_this_machine_is_a_place_for_it() {
     let sandbox = SandboxProcess::new(PathBuf::from("/nonexistent"));
-    for base in [
-        "https://127.0.0.1:47100/",
-        "http://localhost:47100/",
-        "http://example.com/",
-    ] {
+    for base in ["https://127.0.0.1:47100/", "http://localhost:47100/", "http://example.com/"] {
         let answer = sandbox.ensure_running(&Url::parse(base).unwrap()).await;
-        assert_eq!(
-            answer.unwrap_err(),
-            "The sandbox runs on this machine only (http://127.0.0.1)."
-        );
+        assert_eq!(answer.unwrap_err(), "The sandbox runs on this machine only (http://127.0.0.1).");
     }
 }

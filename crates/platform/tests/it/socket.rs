@@ -67,10 +67,7 @@ mod unix {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("socket");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        assert_eq!(
-            connect(&path).await.unwrap_err().kind(),
-            io::ErrorKind::ConnectionRefused
-        );
+        assert_eq!(connect(&path).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         roundtrip(&path).await;
 
         fs::write(&path, "precious").unwrap();
@@ -111,11 +108,7 @@ mod unix {
         let script =
             r#"$s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or exit 3; print "connected\n"; print <$s>"#;
         let mut other = tokio::process::Command::new("perl");
-        other
-            .args(["-MIO::Socket::UNIX", "-e", script])
-            .arg(&path)
-            .uid(65534)
-            .gid(65534);
+        other.args(["-MIO::Socket::UNIX", "-e", script]).arg(&path).uid(65534).gid(65534);
         let refused = async {
             let said = other.output().await.unwrap();
             // By now the other user has come and gone; this is the first connection that is accepted.

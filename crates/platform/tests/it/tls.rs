@@ -46,8 +46,5 @@ async fn an_untrusted_certificate_is_refused() {
             "localhost:{port} could not be reached: its certificate is from an issuer that this system does not trust"
         )
     );
-    assert!(
-        server.join().unwrap().is_empty(),
-        "not a byte of the request was sent"
-    );
+    assert!(server.join().unwrap().is_empty(), "not a byte of the request was sent");
 }

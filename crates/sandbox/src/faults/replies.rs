@@ -24,9 +24,7 @@ pub(crate) fn canned(kind: &FaultKind, now: Timestamp) -> Option<Response> {
             let message = "Too many requests.";
             let mut response = reply::api_error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
             let value = HeaderValue::from_str(&retry_after_value(retry_after, now));
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, value.unwrap_or(HeaderValue::from_static("")));
+            response.headers_mut().insert(header::RETRY_AFTER, value.unwrap_or(HeaderValue::from_static("")));
             response
         }
         FaultKind::HtmlWith200 => {
@@ -64,11 +62,7 @@ pub(crate) fn drip(headers: &mut HeaderMap, body: Bytes, piece: usize, every_ms:
         while !rest.is_empty() {
             clock::sleep(every_ms).await;
             // The receiver is gone when the client is.
-            if sender
-                .send_data(rest.split_to(piece.clamp(1, rest.len())))
-                .await
-                .is_err()
-            {
+            if sender.send_data(rest.split_to(piece.clamp(1, rest.len()))).await.is_err() {
                 return;
             }
         }
@@ -98,9 +92,7 @@ fn huge(bytes: u64) -> Response {
         while sent.is_ok() && rest > 0 {
             let size = rest.min(PIECE);
             rest -= size;
-            sent = sender
-                .send_data(piece.slice(..usize::try_from(size).unwrap_or_default()))
-                .await;
+            sent = sender.send_data(piece.slice(..usize::try_from(size).unwrap_or_default())).await;
         }
         if sent.is_ok() {
             // A client that left early is what this fault is for.
@@ -119,11 +111,7 @@ fn status_reply(status: u16, body: Option<&str>) -> Response {
         None => reply::api_error(status, "fault", "The sandbox was told to fail here."),
         Some(body) => {
             let is_json = serde_json::from_str::<Value>(body).is_ok();
-            let kind = if is_json {
-                "application/json"
-            } else {
-                "text/plain; charset=utf-8"
-            };
+            let kind = if is_json { "application/json" } else { "text/plain; charset=utf-8" };
             typed(status, kind, Body::from(body.to_owned()))
         }
     }
@@ -133,12 +121,8 @@ fn retry_after_value(retry_after: &RetryAfter, now: Timestamp) -> String {
     match retry_after {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::HttpDate(seconds) => {
-            let moment = now
-                .checked_add(SignedDuration::from_secs(*seconds))
-                .unwrap_or(Timestamp::MAX);
-            DateTimePrinter::new()
-                .timestamp_to_rfc9110_string(&moment)
-                .unwrap_or_default()
+            let moment = now.checked_add(SignedDuration::from_secs(*seconds)).unwrap_or(Timestamp::MAX);
+            DateTimePrinter::new().timestamp_to_rfc9110_string(&moment).unwrap_or_default()
         }
         RetryAfter::Raw(text) => text.clone(),
     }
@@ -147,8 +131,6 @@ fn retry_after_value(retry_after: &RetryAfter, now: Timestamp) -> String {
 fn typed(status: StatusCode, kind: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

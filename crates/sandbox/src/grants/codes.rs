@@ -51,14 +51,7 @@ impl Grants {
     ) -> String {
         let code = opaque("sbx_code_");
         let expires = after(now, options.code_seconds);
-        self.codes.0.insert(
-            Sha256Of::new(&code),
-            Code {
-                request,
-                expires,
-                gave: None,
-            },
-        );
+        self.codes.0.insert(Sha256Of::new(&code), Code { request, expires, gave: None });
         code
     }
 
@@ -75,32 +68,20 @@ impl Grants {
         let known = known.ok_or_else(|| invalid_grant("The code is not known.", "unknown code"))?;
         let request = known.request;
         if request.client != client {
-            return Err(invalid_grant(
-                "The code is another client's.",
-                "another client's code",
-            ));
+            return Err(invalid_grant("The code is another client's.", "another client's code"));
         }
         if let Some(grant) = known.gave {
             self.revoke_grant(&grant, now);
-            return Err(invalid_grant(
-                "The code was used before.",
-                "code reuse, grant revoked",
-            ));
+            return Err(invalid_grant("The code was used before.", "code reuse, grant revoked"));
         }
         if known.expires <= now {
             return Err(invalid_grant("The code expired.", "expired code"));
         }
         if request.redirect_uri != redirect_uri {
-            return Err(invalid_grant(
-                "redirect_uri is not the one of the request.",
-                "wrong redirect_uri",
-            ));
+            return Err(invalid_grant("redirect_uri is not the one of the request.", "wrong redirect_uri"));
         }
         if Sha256Of::new(verifier).as_str() != request.challenge {
-            return Err(invalid_grant(
-                "The code verifier does not match the challenge.",
-                "wrong verifier",
-            ));
+            return Err(invalid_grant("The code verifier does not match the challenge.", "wrong verifier"));
         }
         let (grant, issued) = self.open((client, request.account, request.scopes), options, now);
         if let Some(code) = self.codes.0.get_mut(&hash) {

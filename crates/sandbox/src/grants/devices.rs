@@ -39,8 +39,7 @@ pub(super) struct Devices(BTreeMap<Sha256Of, Device>);
 
 impl Devices {
     pub(super) fn prune(&mut self, now: Timestamp) {
-        self.0
-            .retain(|_, device| now.duration_since(device.expires) < MEMORY);
+        self.0.retain(|_, device| now.duration_since(device.expires) < MEMORY);
     }
 
     fn undecided(&mut self, user_code: &str, now: Timestamp) -> Option<&mut Device> {
@@ -102,16 +101,8 @@ impl Grants {
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
         let hash = Sha256Of::new(device_code);
-        let Some(device) = self
-            .devices
-            .0
-            .get_mut(&hash)
-            .filter(|device| device.client == client)
-        else {
-            return Err(super::invalid_grant(
-                "The device code is not known.",
-                "unknown device code",
-            ));
+        let Some(device) = self.devices.0.get_mut(&hash).filter(|device| device.client == client) else {
+            return Err(super::invalid_grant("The device code is not known.", "unknown device code"));
         };
         if device.expires <= now {
             return Err(refusal("expired_token", "The device code expired.", "expired"));
@@ -120,18 +111,10 @@ impl Grants {
         device.polled = Some(now);
         if due.is_some_and(|due| now < due) {
             device.interval_seconds = device.interval_seconds.saturating_add(SLOW_DOWN_SECONDS);
-            return Err(refusal(
-                "slow_down",
-                "Wait longer between two polls.",
-                "slow_down",
-            ));
+            return Err(refusal("slow_down", "Wait longer between two polls.", "slow_down"));
         }
         match device.decision {
-            None => Err(refusal(
-                "authorization_pending",
-                "The person has not answered yet.",
-                "pending",
-            )),
+            None => Err(refusal("authorization_pending", "The person has not answered yet.", "pending")),
             Some(Decision::Denied) => Err(refusal("access_denied", "The person said no.", "denied")),
             Some(Decision::Approved(account)) => {
                 let scopes = device.scopes.clone();
@@ -143,9 +126,5 @@ impl Grants {
 }
 
 fn refusal(error: &'static str, description: &'static str, outcome: &'static str) -> Refusal {
-    Refusal {
-        error,
-        description,
-        outcome,
-    }
+    Refusal { error, description, outcome }
 }

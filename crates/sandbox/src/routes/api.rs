@@ -23,18 +23,12 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The headers that carry credentials; the echo names them without their values.
-const CREDENTIALS: [HeaderName; 4] = [
-    header::AUTHORIZATION,
-    header::PROXY_AUTHORIZATION,
-    header::COOKIE,
-    API_KEY,
-];
+const CREDENTIALS: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, API_KEY];
 
 /// `GET /api/profile`.
 pub(super) fn profile(provider: &Provider, call: &Call) -> Response {
-    with_scope(provider, call, Scope::Profile, |account| {
-        reply::json(StatusCode::OK, &profile_of(account))
-    })
+    with_scope(provider, call, Scope::Profile, |account| reply::json(StatusCode::OK, &profile_of(account)))
 }
 
 /// `GET /api/key-profile`: the same for an API key, which belongs to Anna.
@@ -52,16 +46,12 @@ pub(super) fn key_profile(provider: &Provider, call: &Call) -> Response {
 
 /// `GET /api/events`.
 pub(super) fn events(provider: &Provider, call: &Call) -> Response {
-    with_scope(provider, call, Scope::Events, |account| {
-        page(call, &content::events(account))
-    })
+    with_scope(provider, call, Scope::Events, |account| page(call, &content::events(account)))
 }
 
 /// `GET /api/contacts`.
 pub(super) fn contacts(provider: &Provider, call: &Call) -> Response {
-    with_scope(provider, call, Scope::Contacts, |account| {
-        page(call, provider.content().contacts(account))
-    })
+    with_scope(provider, call, Scope::Contacts, |account| page(call, provider.content().contacts(account)))
 }
 
 /// `POST /api/contacts`.
@@ -74,20 +64,16 @@ pub(super) fn add_contact(provider: &Provider, call: &Call) -> Response {
             ("name", "must not be empty", new.name.trim().is_empty()),
             ("email", "must be an e-mail address", !is_address(&new.email)),
         ];
-        validated(problems, || {
-            match provider.content().add_contact(account, new, clock::now()) {
-                Some(contact) => reply::json(StatusCode::CREATED, &contact),
-                None => full(),
-            }
+        validated(problems, || match provider.content().add_contact(account, new, clock::now()) {
+            Some(contact) => reply::json(StatusCode::CREATED, &contact),
+            None => full(),
         })
     })
 }
 
 /// `GET /api/messages`.
 pub(super) fn messages(provider: &Provider, call: &Call) -> Response {
-    with_scope(provider, call, Scope::Messages, |account| {
-        page(call, provider.content().messages(account))
-    })
+    with_scope(provider, call, Scope::Messages, |account| page(call, provider.content().messages(account)))
 }
 
 /// `POST /api/messages`: with an `Idempotency-Key`, sends once.
@@ -100,32 +86,21 @@ pub(super) fn send_message(provider: &Provider, call: &Call) -> Response {
             ("to", "must be an e-mail address", !is_address(&new.to)),
             ("text", "must not be empty", new.text.trim().is_empty()),
         ];
-        let key = call
-            .headers
-            .get(IDEMPOTENCY_KEY)
-            .and_then(|key| key.to_str().ok());
+        let key = call.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
         let key = key.map(|key| (key, call.body.as_ref()));
-        validated(problems, || {
-            match provider.content().send(account, &new, key, clock::now()) {
-                Sent::New(message) => reply::json(StatusCode::CREATED, &message),
-                Sent::Replayed(message) => {
-                    let mut response = reply::json(StatusCode::CREATED, &message);
-                    let replayed = HeaderName::from_static("idempotent-replayed");
-                    response
-                        .headers_mut()
-                        .insert(replayed, HeaderValue::from_static("true"));
-                    response
-                }
-                Sent::KeyReused => {
-                    let message = "The Idempotency-Key was used with another body.";
-                    api_error(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        "idempotency_key_reused",
-                        message,
-                    )
-                }
-                Sent::Full => full(),
+        validated(problems, || match provider.content().send(account, &new, key, clock::now()) {
+            Sent::New(message) => reply::json(StatusCode::CREATED, &message),
+            Sent::Replayed(message) => {
+                let mut response = reply::json(StatusCode::CREATED, &message);
+                let replayed = HeaderName::from_static("idempotent-replayed");
+                response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
+                response
             }
+            Sent::KeyReused => {
+                let message = "The Idempotency-Key was used with another body.";
+                api_error(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", message)
+            }
+            Sent::Full => full(),
         })
     })
 }
@@ -138,23 +113,15 @@ pub(super) fn echo(provider: &Provider, call: &Call) -> Response {
             return userinfo::unauthorized(call);
         }
         let mut headers = BTreeMap::<&str, Vec<String>>::new();
-        for (name, value) in call
-            .headers
-            .iter()
-            .filter(|(name, _)| !CREDENTIALS.contains(name))
-        {
+        for (name, value) in call.headers.iter().filter(|(name, _)| !CREDENTIALS.contains(name)) {
             headers
                 .entry(name.as_str())
                 .or_default()
                 .push(String::from_utf8_lossy(value.as_bytes()).into_owned());
         }
-        let headers: BTreeMap<_, _> = headers
-            .into_iter()
-            .map(|(name, values)| (name, values.join(", ")))
-            .collect();
-        let present = CREDENTIALS
-            .into_iter()
-            .filter(|name| call.headers.contains_key(name));
+        let headers: BTreeMap<_, _> =
+            headers.into_iter().map(|(name, values)| (name, values.join(", "))).collect();
+        let present = CREDENTIALS.into_iter().filter(|name| call.headers.contains_key(name));
         let mut echo = json!({
             "method": call.method.as_str(),
             "path": call.uri.path(),
@@ -190,41 +157,27 @@ fn with_scope(
     let access = userinfo::access(provider, call);
     // Tokens of one grant share its minute, whether or not they were refreshed.
     let credential = access.as_ref().map(|access| access.grant.as_str().to_owned());
-    limited(
-        provider,
-        credential.unwrap_or_else(credential_of_none),
-        || match access {
-            None => userinfo::unauthorized(call),
-            Some(access) if !access.scopes.contains(scope) => {
-                let message = format!("This needs the scope {}.", scope.as_str());
-                let mut response = api_error(StatusCode::FORBIDDEN, "insufficient_scope", &message);
-                let challenge = format!(
-                    "Bearer error=\"insufficient_scope\", scope=\"{}\"",
-                    scope.as_str()
-                );
-                let challenge = HeaderValue::from_str(&challenge).expect("scope values are ASCII");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                response
-            }
-            Some(access) => serve(access.account),
-        },
-    )
+    limited(provider, credential.unwrap_or_else(credential_of_none), || match access {
+        None => userinfo::unauthorized(call),
+        Some(access) if !access.scopes.contains(scope) => {
+            let message = format!("This needs the scope {}.", scope.as_str());
+            let mut response = api_error(StatusCode::FORBIDDEN, "insufficient_scope", &message);
+            let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scope.as_str());
+            let challenge = HeaderValue::from_str(&challenge).expect("scope values are ASCII");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Some(access) => serve(access.account),
+    })
 }
 
 /// Serves within the limit of `credential`, and says in every reply what is left of it.
 fn limited(provider: &Provider, credential: String, serve: impl FnOnce() -> Response) -> Response {
-    let allowance = provider
-        .quota
-        .take(credential, provider.options.requests_per_minute, clock::now());
+    let allowance = provider.quota.take(credential, provider.options.requests_per_minute, clock::now());
     let mut response = if allowance.exceeded {
-        let mut response = api_error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
-            "Too many requests this minute.",
-        );
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, allowance.retry_after.into());
+        let mut response =
+            api_error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests this minute.");
+        response.headers_mut().insert(header::RETRY_AFTER, allowance.retry_after.into());
         response
     } else {
         serve()
@@ -239,15 +192,9 @@ fn limited(provider: &Provider, credential: String, serve: impl FnOnce() -> Resp
 /// One page of `items`. The cursor is opaque to clients: the offset in base64url.
 fn page(call: &Call, items: &[Value]) -> Response {
     let query = call.query();
-    let limit = query
-        .get("limit")
-        .map_or(Some(DEFAULT_PAGE), |limit| limit.parse().ok());
+    let limit = query.get("limit").map_or(Some(DEFAULT_PAGE), |limit| limit.parse().ok());
     let Some(limit) = limit.filter(|limit| (1..=LARGEST_PAGE).contains(limit)) else {
-        return api_error(
-            StatusCode::BAD_REQUEST,
-            "invalid_limit",
-            "limit is a number from 1 to 100.",
-        );
+        return api_error(StatusCode::BAD_REQUEST, "invalid_limit", "limit is a number from 1 to 100.");
     };
     let offset = query.get("cursor").map_or(Some(0), |cursor| {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
@@ -263,10 +210,7 @@ fn page(call: &Call, items: &[Value]) -> Response {
     let items_here = &rest[..limit.min(rest.len())];
     let next = (rest.len() > limit).then(|| items.len() - rest.len() + limit);
     let next_cursor = next.map(|offset| URL_SAFE_NO_PAD.encode(format!("offset:{offset}")));
-    reply::json(
-        StatusCode::OK,
-        &json!({ "items": items_here, "next_cursor": next_cursor }),
-    )
+    reply::json(StatusCode::OK, &json!({ "items": items_here, "next_cursor": next_cursor }))
 }
 
 fn read<T: DeserializeOwned>(call: &Call) -> Option<T> {
@@ -285,11 +229,8 @@ fn validated<const N: usize>(
     problems: [(&str, &str, bool); N],
     serve: impl FnOnce() -> Response,
 ) -> Response {
-    let fields: BTreeMap<_, _> = problems
-        .into_iter()
-        .filter(|(.., wrong)| *wrong)
-        .map(|(name, rule, _)| (name, rule))
-        .collect();
+    let fields: BTreeMap<_, _> =
+        problems.into_iter().filter(|(.., wrong)| *wrong).map(|(name, rule, _)| (name, rule)).collect();
     if fields.is_empty() {
         return serve();
     }
@@ -307,26 +248,19 @@ fn full() -> Response {
 
 fn is_address(text: &str) -> bool {
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
-    plain
-        && text
-            .split_once('@')
-            .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
+    plain && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
 }
 
 /// A key of the sandbox: `sk_sandbox_` and at least eight characters.
 fn api_key(call: &Call) -> Option<&str> {
     let key = call.headers.get(API_KEY)?.to_str().ok()?;
-    key.strip_prefix("sk_sandbox_")
-        .filter(|rest| rest.len() >= 8)
-        .map(|_| key)
+    key.strip_prefix("sk_sandbox_").filter(|rest| rest.len() >= 8).map(|_| key)
 }
 
 /// What the limit counts by when there is no grant.
 fn credential(call: &Call, key: Option<&str>) -> String {
     let given = key.or_else(|| call.bearer());
-    given.map_or_else(credential_of_none, |given| {
-        Sha256Of::new(given).as_str().to_owned()
-    })
+    given.map_or_else(credential_of_none, |given| Sha256Of::new(given).as_str().to_owned())
 }
 
 fn credential_of_none() -> String {

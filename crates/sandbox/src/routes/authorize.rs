@@ -20,24 +20,11 @@ pub(super) fn ask(provider: &Provider, call: &Call) -> Response {
     let query = call.query();
     // Until client and redirect URI are known to be ours, nothing is sent to the redirect URI.
     let repeated = query.repeats("client_id") || query.repeats("redirect_uri");
-    let Some(client) = query
-        .get("client_id")
-        .and_then(Client::find)
-        .filter(|_| !repeated)
-    else {
-        return stop(
-            "The application is not known here",
-            "The request names no registered client_id.",
-        );
+    let Some(client) = query.get("client_id").and_then(Client::find).filter(|_| !repeated) else {
+        return stop("The application is not known here", "The request names no registered client_id.");
     };
-    let Some(redirect_uri) = query
-        .get("redirect_uri")
-        .filter(|uri| is_registered_redirect(uri))
-    else {
-        return stop(
-            "The way back is not known here",
-            "The request names no registered redirect_uri.",
-        );
+    let Some(redirect_uri) = query.get("redirect_uri").filter(|uri| is_registered_redirect(uri)) else {
+        return stop("The way back is not known here", "The request names no registered redirect_uri.");
     };
     let state = query.get("state").filter(|_| !query.repeats("state"));
     match validate(client, redirect_uri, state, &query) {
@@ -45,9 +32,7 @@ pub(super) fn ask(provider: &Provider, call: &Call) -> Response {
         Ok(request) if provider.options.auto_approve => approve(provider, request),
         Ok(request) => {
             let (scopes, account) = (request.scopes.clone(), request.account);
-            let form = provider
-                .forms
-                .open(Question::Authorization(request), clock::now());
+            let form = provider.forms.open(Question::Authorization(request), clock::now());
             pages::consent("/authorize", &form, &scopes, account, None)
         }
     }
@@ -56,9 +41,7 @@ pub(super) fn ask(provider: &Provider, call: &Call) -> Response {
 /// `POST /authorize`: the person's answer.
 pub(super) fn answer(provider: &Provider, call: &Call) -> Response {
     let form = call.form().unwrap_or_default();
-    let question = form
-        .get("form")
-        .and_then(|id| provider.forms.take(id, clock::now()));
+    let question = form.get("form").and_then(|id| provider.forms.take(id, clock::now()));
     let Some(Question::Authorization(mut request)) = question else {
         return stop(
             "This page is no longer valid",
@@ -72,18 +55,11 @@ pub(super) fn answer(provider: &Provider, call: &Call) -> Response {
         }
         (Some("deny"), _) => {
             let state = request.state.as_deref();
-            refuse(
-                provider,
-                &request.redirect_uri,
-                state,
-                "access_denied",
-                "The person said no.",
-            )
+            refuse(provider, &request.redirect_uri, state, "access_denied", "The person said no.")
         }
-        _ => stop(
-            "The answer is incomplete",
-            "It names no decision or no account. Start again in Hearthkey.",
-        ),
+        _ => {
+            stop("The answer is incomplete", "It names no decision or no account. Start again in Hearthkey.")
+        }
     }
 }
 
@@ -99,19 +75,13 @@ fn validate(
     match query.get("response_type") {
         Some("code") => {}
         Some(_) => {
-            return Err((
-                "unsupported_response_type",
-                "Only response_type=code is supported.",
-            ));
+            return Err(("unsupported_response_type", "Only response_type=code is supported."));
         }
         None => return Err(("invalid_request", "response_type is missing.")),
     }
     // Without a method RFC 7636 means plain.
     if query.get("code_challenge_method") != Some("S256") {
-        return Err((
-            "invalid_request",
-            "PKCE with code_challenge_method=S256 is required.",
-        ));
+        return Err(("invalid_request", "PKCE with code_challenge_method=S256 is required."));
     }
     let challenge = query.get("code_challenge").filter(|text| is_s256_challenge(text));
     let challenge = challenge.ok_or(("invalid_request", "code_challenge is not a SHA-256 in base64url."))?;
@@ -127,32 +97,20 @@ fn validate(
 }
 
 fn is_s256_challenge(text: &str) -> bool {
-    text.len() == 43
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 fn approve(provider: &Provider, request: AuthorizationRequest) -> Response {
     let (redirect_uri, state) = (request.redirect_uri.clone(), request.state.clone());
     let now = clock::now();
-    match provider
-        .grants
-        .change_at(now, |grants| grants.approve(request, &provider.options, now))
-    {
+    match provider.grants.change_at(now, |grants| grants.approve(request, &provider.options, now)) {
         Ok(code) => {
             let response = redirect(provider, &redirect_uri, state.as_deref(), &[("code", &code)]);
             reply::noted(response, "approved")
         }
         Err(_) => {
             let description = "The state file could not be written.";
-            refuse(
-                provider,
-                &redirect_uri,
-                state.as_deref(),
-                "server_error",
-                description,
-            )
+            refuse(provider, &redirect_uri, state.as_deref(), "server_error", description)
         }
     }
 }

@@ -12,10 +12,7 @@ use serde_json::json;
 /// `GET /_sandbox/health`.
 pub(super) fn health(provider: &Provider, _: &Call) -> Response {
     let version = env!("CARGO_PKG_VERSION");
-    reply::json(
-        StatusCode::OK,
-        &json!({ "status": "ok", "issuer": provider.issuer(), "version": version }),
-    )
+    reply::json(StatusCode::OK, &json!({ "status": "ok", "issuer": provider.issuer(), "version": version }))
 }
 
 /// `GET /_sandbox/journal`.

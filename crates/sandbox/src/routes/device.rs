@@ -22,9 +22,7 @@ pub(super) fn authorization(provider: &Provider, call: &Call) -> Response {
             description: "A scope is not known here.",
             outcome: "unknown scope",
         })?;
-        token::change(provider, |grants| {
-            Ok(grants.start_device(client, scopes, options, clock::now()))
-        })
+        token::change(provider, |grants| Ok(grants.start_device(client, scopes, options, clock::now())))
     });
     let (device_code, user_code) = match started {
         Ok(codes) => codes,
@@ -55,33 +53,16 @@ pub(super) fn ask(provider: &Provider, call: &Call) -> Response {
         ));
     };
     if provider.options.auto_approve {
-        return decide(
-            provider,
-            user_code,
-            Decision::Approved(Account::hinted(query.get("login_hint"))),
-        );
+        return decide(provider, user_code, Decision::Approved(Account::hinted(query.get("login_hint"))));
     }
-    let form = provider.forms.open(
-        Question::Device {
-            user_code: user_code.to_owned(),
-        },
-        now,
-    );
-    pages::consent(
-        "/device",
-        &form,
-        &scopes,
-        Account::hinted(query.get("login_hint")),
-        Some(user_code),
-    )
+    let form = provider.forms.open(Question::Device { user_code: user_code.to_owned() }, now);
+    pages::consent("/device", &form, &scopes, Account::hinted(query.get("login_hint")), Some(user_code))
 }
 
 /// `POST /device`: the person's answer.
 pub(super) fn answer(provider: &Provider, call: &Call) -> Response {
     let form = call.form().unwrap_or_default();
-    let question = form
-        .get("form")
-        .and_then(|id| provider.forms.take(id, clock::now()));
+    let question = form.get("form").and_then(|id| provider.forms.take(id, clock::now()));
     let Some(Question::Device { user_code }) = question else {
         return pages::enter_user_code(Some("That page is no longer valid. Enter the code again."));
     };
@@ -94,10 +75,8 @@ pub(super) fn answer(provider: &Provider, call: &Call) -> Response {
 
 fn decide(provider: &Provider, user_code: &str, decision: Decision) -> Response {
     let now = clock::now();
-    let decided = provider
-        .grants
-        .change(|grants| grants.decide_device(user_code, decision, now))
-        .unwrap_or(false);
+    let decided =
+        provider.grants.change(|grants| grants.decide_device(user_code, decision, now)).unwrap_or(false);
     match (decided, decision) {
         (false, _) => {
             pages::enter_user_code(Some("This code is no longer valid. Start again on the device."))

@@ -27,15 +27,11 @@ pub(super) fn exchange(provider: &Provider, call: &Call) -> Response {
             }
             Some("refresh_token") => {
                 let token = required(&form, "refresh_token", "refresh_token is missing.")?;
-                change(provider, |grants| {
-                    grants.refresh(token, client, form.get("scope"), options, now)
-                })
+                change(provider, |grants| grants.refresh(token, client, form.get("scope"), options, now))
             }
             Some("urn:ietf:params:oauth:grant-type:device_code") => {
                 let code = required(&form, "device_code", "device_code is missing.")?;
-                change(provider, |grants| {
-                    grants.redeem_device(code, client, options, now)
-                })
+                change(provider, |grants| grants.redeem_device(code, client, options, now))
             }
             Some(_) => Err(Refusal {
                 error: "unsupported_grant_type",
@@ -65,19 +61,15 @@ pub(super) fn revoke(provider: &Provider, call: &Call) -> Response {
 
 /// The form of a client that proved who it is.
 pub(super) fn read(call: &Call) -> Result<(Client, Parameters), Refusal> {
-    let form = call
-        .form()
-        .ok_or_else(|| malformed("The body is not application/x-www-form-urlencoded."))?;
+    let form = call.form().ok_or_else(|| malformed("The body is not application/x-www-form-urlencoded."))?;
     if form.repeats_any() {
         return Err(malformed("A parameter is repeated."));
     }
     let client = Client::authenticate(&call.headers, &form).map_err(|refusal| match refusal {
         ClientRefusal::Malformed(description) => malformed(description),
-        ClientRefusal::Unauthenticated(description) => Refusal {
-            error: "invalid_client",
-            description,
-            outcome: "client not authenticated",
-        },
+        ClientRefusal::Unauthenticated(description) => {
+            Refusal { error: "invalid_client", description, outcome: "client not authenticated" }
+        }
     })?;
     Ok((client, form))
 }
@@ -87,16 +79,13 @@ pub(super) fn change<R>(
     provider: &Provider,
     change: impl FnOnce(&mut Grants) -> Result<R, Refusal>,
 ) -> Result<R, Refusal> {
-    provider
-        .grants
-        .change_at(clock::now(), change)
-        .unwrap_or_else(|_| {
-            Err(Refusal {
-                error: "server_error",
-                description: "The state file could not be written; nothing changed.",
-                outcome: "state file not written",
-            })
+    provider.grants.change_at(clock::now(), change).unwrap_or_else(|_| {
+        Err(Refusal {
+            error: "server_error",
+            description: "The state file could not be written; nothing changed.",
+            outcome: "state file not written",
         })
+    })
 }
 
 fn token_reply(issued: Issued) -> Response {
@@ -109,10 +98,7 @@ fn token_reply(issued: Issued) -> Response {
     if let Some(token) = issued.refresh_token {
         document["refresh_token"] = token.into();
     }
-    reply::noted(
-        reply::no_store(reply::json(StatusCode::OK, &document)),
-        issued.outcome,
-    )
+    reply::noted(reply::no_store(reply::json(StatusCode::OK, &document)), issued.outcome)
 }
 
 fn required<'a>(form: &'a Parameters, name: &str, missing: &'static str) -> Result<&'a str, Refusal> {
@@ -120,9 +106,5 @@ fn required<'a>(form: &'a Parameters, name: &str, missing: &'static str) -> Resu
 }
 
 fn malformed(description: &'static str) -> Refusal {
-    Refusal {
-        error: "invalid_request",
-        description,
-        outcome: "malformed",
-    }
+    Refusal { error: "invalid_request", description, outcome: "malformed" }
 }

@@ -25,15 +25,10 @@ pub(super) fn access(provider: &Provider, call: &Call) -> Option<Access> {
 /// 401; the error code only where a token was given (RFC 6750 section 3.1).
 pub(super) fn unauthorized(call: &Call) -> Response {
     let (challenge, message) = match call.bearer() {
-        Some(_) => (
-            "Bearer error=\"invalid_token\"",
-            "The access token is unknown, expired or revoked.",
-        ),
+        Some(_) => ("Bearer error=\"invalid_token\"", "The access token is unknown, expired or revoked."),
         None => ("Bearer", "An access token is required."),
     };
     let mut response = reply::api_error(StatusCode::UNAUTHORIZED, "invalid_token", message);
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
 }

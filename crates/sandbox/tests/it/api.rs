@@ -8,17 +8,11 @@ use std::collections::BTreeSet;
 async fn a_token_is_required_and_its_scope_counts() {
     let visitor = visit(approving()).await;
     let none = visitor.get("/api/profile").await;
-    assert_eq!(
-        (none.status.as_u16(), none.header("www-authenticate")),
-        (401, Some("Bearer"))
-    );
+    assert_eq!((none.status.as_u16(), none.header("www-authenticate")), (401, Some("Bearer")));
     for path in ["/userinfo", "/api/profile", "/api/echo"] {
         let wrong = visitor.get_with(path, "guess").await;
         assert_eq!(wrong.status, 401, "{path}");
-        assert_eq!(
-            wrong.header("www-authenticate"),
-            Some("Bearer error=\"invalid_token\"")
-        );
+        assert_eq!(wrong.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
     }
 
     let (access, _) = visitor.tokens("events").await;
@@ -27,12 +21,7 @@ async fn a_token_is_required_and_its_scope_counts() {
         let reply = visitor.get_with(path, &access).await;
         assert_eq!(reply.status, 403, "{path}");
         assert_eq!(reply.json()["error"]["code"], "insufficient_scope");
-        assert!(
-            reply
-                .header("www-authenticate")
-                .unwrap()
-                .contains("insufficient_scope")
-        );
+        assert!(reply.header("www-authenticate").unwrap().contains("insufficient_scope"));
     }
 }
 
@@ -58,21 +47,8 @@ async fn pages_add_up_to_the_whole() {
     assert_eq!(sizes, [10, 10, 5]);
     let exact = visitor.get_with("/api/events?limit=25", &access).await.json();
     assert_eq!(exact["next_cursor"], Value::Null);
-    for wrong in [
-        "limit=0",
-        "limit=101",
-        "limit=x",
-        "cursor=x",
-        "cursor=b2Zmc2V0Ojk5",
-    ] {
-        assert_eq!(
-            visitor
-                .get_with(&format!("/api/events?{wrong}"), &access)
-                .await
-                .status,
-            400,
-            "{wrong}"
-        );
+    for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=b2Zmc2V0Ojk5"] {
+        assert_eq!(visitor.get_with(&format!("/api/events?{wrong}"), &access).await.status, 400, "{wrong}");
     }
 }
 
@@ -80,9 +56,7 @@ async fn pages_add_up_to_the_whole() {
 async fn a_contact_is_validated_and_kept() {
     let visitor = visit(approving()).await;
     let (access, _) = visitor.tokens(EVERY_SCOPE).await;
-    let wrong = visitor
-        .post_json("/api/contacts", &access, &json!({"name": " ", "email": "nobody"}))
-        .await;
+    let wrong = visitor.post_json("/api/contacts", &access, &json!({"name": " ", "email": "nobody"})).await;
     assert_eq!(wrong.status, 422);
     let fields = wrong.json()["error"]["fields"].clone();
     assert!(fields.get("name").is_some() && fields.get("email").is_some());
@@ -93,10 +67,7 @@ async fn a_contact_is_validated_and_kept() {
     let list = visitor.get_with("/api/contacts?limit=100", &access).await.json();
     assert_eq!(list["items"].as_array().unwrap().last(), Some(&made.json()));
     let broken = visitor.post_json("/api/contacts", &access, &json!("text")).await;
-    assert_eq!(
-        (broken.status.as_u16(), &broken.json()["error"]["code"]),
-        (400, &json!("invalid_json"))
-    );
+    assert_eq!((broken.status.as_u16(), &broken.json()["error"]["code"]), (400, &json!("invalid_json")));
 }
 
 #[tokio::test]
@@ -120,11 +91,7 @@ async fn an_idempotency_key_sends_once() {
     assert_eq!(send("key-1", "two").await.status, 422);
     assert_ne!(send("key-2", "one").await.json()["id"], first.json()["id"]);
     let list = visitor.get_with("/api/messages?limit=100", &access).await.json();
-    assert_eq!(
-        list["items"].as_array().unwrap().len(),
-        8,
-        "six from before and two"
-    );
+    assert_eq!(list["items"].as_array().unwrap().len(), 8, "six from before and two");
 }
 
 #[tokio::test]
@@ -133,19 +100,11 @@ async fn the_echo_keeps_credentials_to_itself() {
     let (access, _) = visitor.tokens(EVERY_SCOPE).await;
     let bearer = format!("Bearer {access}");
     let headers = [("authorization", bearer.as_str()), ("x-canary", "yes")];
-    let reply = visitor
-        .send(Method::PATCH, "/api/echo/deep/er?a=1", &headers, "text")
-        .await;
+    let reply = visitor.send(Method::PATCH, "/api/echo/deep/er?a=1", &headers, "text").await;
     let echo = reply.json();
     assert_eq!(echo["method"], "PATCH");
-    assert_eq!(
-        (&echo["path"], &echo["query"]),
-        (&json!("/api/echo/deep/er"), &json!("a=1"))
-    );
-    assert_eq!(
-        (&echo["body"], &echo["headers"]["x-canary"]),
-        (&json!("text"), &json!("yes"))
-    );
+    assert_eq!((&echo["path"], &echo["query"]), (&json!("/api/echo/deep/er"), &json!("a=1")));
+    assert_eq!((&echo["body"], &echo["headers"]["x-canary"]), (&json!("text"), &json!("yes")));
     assert_eq!(echo["credential_headers"], json!(["authorization"]));
     assert!(!reply.text.contains(&access));
 }
@@ -155,16 +114,9 @@ async fn an_api_key_opens_its_profile() {
     let visitor = visit(approving()).await;
     let with = |key: &'static str| {
         let visitor = &visitor;
-        async move {
-            visitor
-                .send(Method::GET, "/api/key-profile", &[("x-api-key", key)], "")
-                .await
-        }
+        async move { visitor.send(Method::GET, "/api/key-profile", &[("x-api-key", key)], "").await }
     };
-    assert_eq!(
-        with("sk_sandbox_12345678").await.json()["email"],
-        "anna@studio-nord.example"
-    );
+    assert_eq!(with("sk_sandbox_12345678").await.json()["email"], "anna@studio-nord.example");
     assert_eq!(with("sk_sandbox_1234567").await.status, 401);
     assert_eq!(with("sk_live_12345678").await.status, 401);
     assert_eq!(visitor.get("/api/key-profile").await.status, 401);
@@ -172,11 +124,7 @@ async fn an_api_key_opens_its_profile() {
 
 #[tokio::test]
 async fn the_limit_is_told_and_kept() {
-    let visitor = visit(Options {
-        requests_per_minute: 2,
-        ..approving()
-    })
-    .await;
+    let visitor = visit(Options { requests_per_minute: 2, ..approving() }).await;
     let (access, _) = visitor.tokens(EVERY_SCOPE).await;
     let mut statuses = Vec::new();
     // Five requests span at most two windows of a minute, so at least one exceeds the limit.
@@ -200,10 +148,7 @@ async fn the_limit_is_told_and_kept() {
 async fn other_paths_and_methods_are_refused_in_json() {
     let visitor = visit(approving()).await;
     let missing = visitor.get("/nothing").await;
-    assert_eq!(
-        (missing.status.as_u16(), &missing.json()["error"]["code"]),
-        (404, &json!("not_found"))
-    );
+    assert_eq!((missing.status.as_u16(), &missing.json()["error"]["code"]), (404, &json!("not_found")));
     let method = visitor.get("/token").await;
     assert_eq!(
         (method.status.as_u16(), &method.json()["error"]["code"]),

@@ -7,47 +7,27 @@ async fn a_person_approves_and_the_client_gets_a_profile() {
     let visitor = visit(Options::default()).await;
     let page = visitor.authorize(&[("login_hint", "ben@ost.example")]).await;
     assert_eq!(page.status, 200);
-    for text in [
-        "Hearthkey wants to use your Sandbox account",
-        "id=\"approve\"",
-        "id=\"deny\"",
-        "See your calendar",
-    ] {
+    for text in
+        ["Hearthkey wants to use your Sandbox account", "id=\"approve\"", "id=\"deny\"", "See your calendar"]
+    {
         assert!(page.text.contains(text), "{text}");
     }
-    assert!(
-        page.text.contains("value=\"acc_ben\" checked"),
-        "the hinted account is chosen"
-    );
+    assert!(page.text.contains("value=\"acc_ben\" checked"), "the hinted account is chosen");
     assert!(!page.text.contains("<script"));
     let policy = page.header("content-security-policy").unwrap();
-    assert!(
-        policy.contains("style-src 'sha256-") && !policy.contains("form-action"),
-        "{policy}"
-    );
+    assert!(policy.contains("style-src 'sha256-") && !policy.contains("form-action"), "{policy}");
 
     let form = page.form();
-    let answer = [
-        ("form", form.as_str()),
-        ("account", "acc_ben"),
-        ("decision", "approve"),
-    ];
+    let answer = [("form", form.as_str()), ("account", "acc_ben"), ("decision", "approve")];
     let callback = visitor.post("/authorize", &answer).await.callback();
     assert_eq!(callback["state"], "state-4711");
     assert_eq!(callback["iss"], visitor.sandbox.base_url());
-    assert_eq!(
-        visitor.post("/authorize", &answer).await.status,
-        400,
-        "a page answers once"
-    );
+    assert_eq!(visitor.post("/authorize", &answer).await.status, 400, "a page answers once");
 
     let reply = visitor.redeem(&callback["code"], VERIFIER).await;
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let document = reply.json();
-    assert_eq!(
-        (&document["token_type"], &document["expires_in"]),
-        (&json!("Bearer"), &json!(300))
-    );
+    assert_eq!((&document["token_type"], &document["expires_in"]), (&json!("Bearer"), &json!(300)));
     let (access, _) = pair(&reply);
     let userinfo = visitor.get_with("/userinfo", &access).await;
     assert_eq!(
@@ -61,10 +41,7 @@ async fn a_person_approves_and_the_client_gets_a_profile() {
 async fn a_denial_names_state_and_issuer() {
     let visitor = visit(Options::default()).await;
     let form = visitor.authorize(&[]).await.form();
-    let callback = visitor
-        .post("/authorize", &[("form", &form), ("decision", "deny")])
-        .await
-        .callback();
+    let callback = visitor.post("/authorize", &[("form", &form), ("decision", "deny")]).await.callback();
     assert_eq!(callback["error"], "access_denied");
     assert_eq!(callback["state"], "state-4711");
     assert_eq!(callback["iss"], visitor.sandbox.base_url());
@@ -75,10 +52,7 @@ async fn a_denial_names_state_and_issuer() {
 async fn faulty_requests_go_back_as_errors_with_the_issuer() {
     let visitor = visit(approving()).await;
     for (changes, error) in [
-        (
-            &[("code_challenge", ""), ("code_challenge_method", "")][..],
-            "invalid_request",
-        ),
+        (&[("code_challenge", ""), ("code_challenge_method", "")][..], "invalid_request"),
         (&[("code_challenge", "")], "invalid_request"),
         (&[("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge_method", "plain")], "invalid_request"),
@@ -111,11 +85,7 @@ async fn an_unknown_client_or_redirect_is_never_redirected_to() {
         assert_eq!(page.header("location"), None);
         assert!(page.header("content-type").unwrap().starts_with("text/html"));
     }
-    let twice = [
-        ("redirect_uri", CALLBACK),
-        ("redirect_uri", CALLBACK),
-        ("client_id", "hearthkey"),
-    ];
+    let twice = [("redirect_uri", CALLBACK), ("redirect_uri", CALLBACK), ("client_id", "hearthkey")];
     let page = visitor.get(&format!("/authorize?{}", encoded(&twice))).await;
     assert_eq!(page.status, 400);
 }
@@ -123,28 +93,15 @@ async fn an_unknown_client_or_redirect_is_never_redirected_to() {
 #[tokio::test]
 async fn the_private_scheme_is_redirected_to() {
     let visitor = visit(approving()).await;
-    let reply = visitor
-        .authorize(&[("redirect_uri", "app.hearthkey:/oauth/callback")])
-        .await;
-    assert!(
-        reply
-            .header("location")
-            .unwrap()
-            .starts_with("app.hearthkey:/oauth/callback?code=")
-    );
+    let reply = visitor.authorize(&[("redirect_uri", "app.hearthkey:/oauth/callback")]).await;
+    assert!(reply.header("location").unwrap().starts_with("app.hearthkey:/oauth/callback?code="));
 }
 
 #[tokio::test]
 async fn both_metadata_documents_say_the_same() {
     let visitor = visit(Options::default()).await;
-    let document = visitor
-        .get("/.well-known/oauth-authorization-server")
-        .await
-        .json();
-    assert_eq!(
-        document,
-        visitor.get("/.well-known/openid-configuration").await.json()
-    );
+    let document = visitor.get("/.well-known/oauth-authorization-server").await.json();
+    assert_eq!(document, visitor.get("/.well-known/openid-configuration").await.json());
     assert_eq!(document["issuer"], visitor.sandbox.base_url());
     assert_eq!(document["token_endpoint"], visitor.url("/token"));
     assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));

@@ -4,10 +4,7 @@ use serde_json::Value;
 
 async fn start(visitor: &Visitor) -> Value {
     visitor
-        .post(
-            "/device_authorization",
-            &[("client_id", "hearthkey"), ("scope", "profile events")],
-        )
+        .post("/device_authorization", &[("client_id", "hearthkey"), ("scope", "profile events")])
         .await
         .json()
 }
@@ -19,11 +16,7 @@ async fn poll(visitor: &Visitor, started: &Value) -> Result<(String, String), (u
         ("device_code", started["device_code"].as_str().unwrap()),
     ];
     let reply = visitor.post("/token", &form).await;
-    if reply.status == 200 {
-        Ok(pair(&reply))
-    } else {
-        Err(reply.error())
-    }
+    if reply.status == 200 { Ok(pair(&reply)) } else { Err(reply.error()) }
 }
 
 fn error(name: &str) -> Result<(String, String), (u16, String)> {
@@ -32,11 +25,7 @@ fn error(name: &str) -> Result<(String, String), (u16, String)> {
 
 #[tokio::test]
 async fn a_person_enters_the_code_and_approves() {
-    let visitor = visit(Options {
-        device_interval_seconds: 0,
-        ..Options::default()
-    })
-    .await;
+    let visitor = visit(Options { device_interval_seconds: 0, ..Options::default() }).await;
     let started = start(&visitor).await;
     assert_eq!(poll(&visitor, &started).await, error("authorization_pending"));
     assert_eq!(visitor.get("/device").await.status, 200);
@@ -45,36 +34,20 @@ async fn a_person_enters_the_code_and_approves() {
     let user_code = started["user_code"].as_str().unwrap().to_lowercase();
     let page = visitor.get(&format!("/device?user_code={user_code}")).await;
     let form = page.form();
-    let answer = [
-        ("form", form.as_str()),
-        ("account", "acc_ben"),
-        ("decision", "approve"),
-    ];
+    let answer = [("form", form.as_str()), ("account", "acc_ben"), ("decision", "approve")];
     assert_eq!(visitor.post("/device", &answer).await.status, 200);
     let (access, _) = poll(&visitor, &started).await.unwrap();
-    assert_eq!(
-        visitor.get_with("/api/profile", &access).await.json()["id"],
-        "acc_ben"
-    );
+    assert_eq!(visitor.get_with("/api/profile", &access).await.json()["id"], "acc_ben");
     assert_eq!(poll(&visitor, &started).await, error("invalid_grant"));
 }
 
 #[tokio::test]
 async fn a_person_denies() {
-    let visitor = visit(Options {
-        device_interval_seconds: 0,
-        ..Options::default()
-    })
-    .await;
+    let visitor = visit(Options { device_interval_seconds: 0, ..Options::default() }).await;
     let started = start(&visitor).await;
     let user_code = started["user_code"].as_str().unwrap();
-    let form = visitor
-        .get(&format!("/device?user_code={user_code}"))
-        .await
-        .form();
-    visitor
-        .post("/device", &[("form", &form), ("decision", "deny")])
-        .await;
+    let form = visitor.get(&format!("/device?user_code={user_code}")).await.form();
+    visitor.post("/device", &[("form", &form), ("decision", "deny")]).await;
     assert_eq!(poll(&visitor, &started).await, error("access_denied"));
 }
 
@@ -89,11 +62,7 @@ async fn a_hasty_client_is_slowed_down() {
 
 #[tokio::test]
 async fn a_late_client_is_told_so() {
-    let visitor = visit(Options {
-        device_code_seconds: 0,
-        ..Options::default()
-    })
-    .await;
+    let visitor = visit(Options { device_code_seconds: 0, ..Options::default() }).await;
     let started = start(&visitor).await;
     assert_eq!(poll(&visitor, &started).await, error("expired_token"));
 }

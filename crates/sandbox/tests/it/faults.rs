@@ -16,19 +16,11 @@ async fn struck(kind: FaultKind) -> Visitor {
 }
 
 fn strike(visitor: &Visitor, route: &str, nth: Nth, kind: FaultKind) {
-    visitor.sandbox.set_faults(vec![Fault {
-        route: route.into(),
-        method: None,
-        nth,
-        kind,
-    }]);
+    visitor.sandbox.set_faults(vec![Fault { route: route.into(), method: None, nth, kind }]);
 }
 
 fn ask(visitor: &Visitor) -> String {
-    format!(
-        "GET {METADATA} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        visitor.authority()
-    )
+    format!("GET {METADATA} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", visitor.authority())
 }
 
 fn refresh(visitor: &Visitor, token: &str) -> String {
@@ -51,11 +43,7 @@ fn split(reply: &str) -> (String, &str) {
 async fn a_delay_holds_the_reply_back() {
     let visitor = struck(FaultKind::Delay { ms: 60_000 }).await;
     let request = ask(&visitor);
-    assert!(
-        tokio::time::timeout(Duration::from_millis(50), visitor.raw(&request))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(50), visitor.raw(&request)).await.is_err());
     strike(&visitor, METADATA, Nth::Every, FaultKind::Delay { ms: 5 });
     let (reply, _) = visitor.raw(&request).await;
     assert!(reply.starts_with("HTTP/1.1 200"));
@@ -63,11 +51,7 @@ async fn a_delay_holds_the_reply_back() {
 
 #[tokio::test]
 async fn a_drip_arrives_in_pieces_and_whole() {
-    let visitor = struck(FaultKind::Drip {
-        bytes: 200,
-        every_ms: 15,
-    })
-    .await;
+    let visitor = struck(FaultKind::Drip { bytes: 200, every_ms: 15 }).await;
     let mut stream = visitor.connect().await;
     stream.write_all(ask(&visitor).as_bytes()).await.unwrap();
     let (mut received, mut pieces) = (Vec::new(), 0);
@@ -95,17 +79,10 @@ async fn a_reset_is_a_tcp_reset_and_serves_nothing() {
     let (reply, end) = visitor.raw(&refresh(&visitor, &token)).await;
     assert_eq!(reply, "");
     assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
-    assert_eq!(
-        visitor.refresh(&token).await.status,
-        200,
-        "the token was not used"
-    );
+    assert_eq!(visitor.refresh(&token).await.status, 200, "the token was not used");
     let entry = &visitor.sandbox.journal()[2];
     assert_eq!((entry.status, entry.outcome.as_deref()), (None, None));
-    assert_eq!(
-        (entry.fault.as_deref(), entry.grant_type.as_deref()),
-        (Some("reset"), Some("refresh_token"))
-    );
+    assert_eq!((entry.fault.as_deref(), entry.grant_type.as_deref()), (Some("reset"), Some("refresh_token")));
 }
 
 #[tokio::test]
@@ -116,28 +93,19 @@ async fn a_swallowed_reply_changes_what_it_would_have_said() {
     let (reply, end) = visitor.raw(&refresh(&visitor, &token)).await;
     assert_eq!(reply, "");
     assert!(end.is_ok(), "an orderly close: {end:?}");
-    assert_eq!(
-        visitor.refresh(&token).await.error(),
-        (400, "invalid_grant".into())
-    );
+    assert_eq!(visitor.refresh(&token).await.error(), (400, "invalid_grant".into()));
     let entries = visitor.sandbox.journal();
     assert_eq!(entries[2].status, None);
     assert_eq!(entries[2].outcome.as_deref(), Some("refresh_token: rotated"));
     assert_eq!(entries[2].fault.as_deref(), Some("swallow_reply"));
-    assert_eq!(
-        entries[3].outcome.as_deref(),
-        Some("refresh_token: reuse, family revoked")
-    );
+    assert_eq!(entries[3].outcome.as_deref(), Some("refresh_token: reuse, family revoked"));
     assert_eq!(entries[3].fault, None);
 }
 
 #[tokio::test]
 async fn a_status_replaces_the_reply_the_nth_time() {
     let visitor = visit(approving()).await;
-    let kind = FaultKind::Status {
-        status: 503,
-        body: Some("{\"down\":true}".into()),
-    };
+    let kind = FaultKind::Status { status: 503, body: Some("{\"down\":true}".into()) };
     strike(&visitor, METADATA, Nth::Only(2), kind);
     let mut statuses = Vec::new();
     for _ in 0..3 {
@@ -162,17 +130,9 @@ async fn retry_after_takes_every_form() {
         let visitor = struck(FaultKind::RateLimited { retry_after }).await;
         let (reply, _) = visitor.raw(&ask(&visitor)).await;
         assert!(reply.starts_with("HTTP/1.1 429"));
-        assert!(
-            split(&reply)
-                .0
-                .contains(&format!("\r\nretry-after: {expected}\r\n")),
-            "{reply}"
-        );
+        assert!(split(&reply).0.contains(&format!("\r\nretry-after: {expected}\r\n")), "{reply}");
     }
-    let visitor = struck(FaultKind::RateLimited {
-        retry_after: RetryAfter::HttpDate(3600),
-    })
-    .await;
+    let visitor = struck(FaultKind::RateLimited { retry_after: RetryAfter::HttpDate(3600) }).await;
     let reply = visitor.get(METADATA).await;
     let date = reply.header("retry-after").unwrap();
     assert!(date.ends_with(" GMT"), "{date}");
@@ -197,20 +157,11 @@ async fn a_truncated_reply_promises_more_than_it_sends() {
     let (reply, end) = visitor.raw(&ask(&visitor)).await;
     let (head, body) = split(&reply);
     assert!(end.is_ok());
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert!(length.parse::<usize>().unwrap() > 100);
     assert_eq!(body.len(), 20);
     assert!(head.starts_with("http/1.1 200 ok") && head.contains("content-type: application/json"));
-    assert!(
-        visitor
-            .try_send(reqwest::Method::GET, METADATA, &[], "")
-            .await
-            .is_err(),
-        "a client notices"
-    );
+    assert!(visitor.try_send(reqwest::Method::GET, METADATA, &[], "").await.is_err(), "a client notices");
 }
 
 #[tokio::test]
@@ -228,28 +179,16 @@ async fn a_huge_reply_streams_to_its_size() {
     stream.read_exact(&mut buffer).await.unwrap();
     drop(stream);
     visitor.sandbox.set_faults(Vec::new());
-    assert_eq!(
-        visitor.get(METADATA).await.status,
-        200,
-        "a client that leaves harms nobody"
-    );
+    assert_eq!(visitor.get(METADATA).await.status, 200, "a client that leaves harms nobody");
 }
 
 #[tokio::test]
 async fn a_redirect_leads_elsewhere() {
     let location = "http://169.254.169.254/latest".to_owned();
-    let visitor = struck(FaultKind::Redirect {
-        location,
-        status: 307,
-    })
-    .await;
+    let visitor = struck(FaultKind::Redirect { location, status: 307 }).await;
     let (reply, _) = visitor.raw(&ask(&visitor)).await;
     assert!(reply.starts_with("HTTP/1.1 307"));
-    assert!(
-        split(&reply)
-            .0
-            .contains("\r\nlocation: http://169.254.169.254/latest\r\n")
-    );
+    assert!(split(&reply).0.contains("\r\nlocation: http://169.254.169.254/latest\r\n"));
 }
 
 #[tokio::test]
@@ -262,14 +201,8 @@ async fn a_token_reply_may_lack_its_life_span() {
     let document: serde_json::Value = serde_json::from_str(body).unwrap();
     assert!(head.starts_with("http/1.1 200") && head.contains("cache-control: no-store"));
     assert!(document.get("expires_in").is_none() && document.get("access_token").is_some());
-    let (_, next) = (
-        document["access_token"].as_str(),
-        document["refresh_token"].as_str().unwrap(),
-    );
-    assert!(
-        visitor.refresh(next).await.json().get("expires_in").is_some(),
-        "only the first"
-    );
+    let (_, next) = (document["access_token"].as_str(), document["refresh_token"].as_str().unwrap());
+    assert!(visitor.refresh(next).await.json().get("expires_in").is_some(), "only the first");
 }
 
 #[tokio::test]
@@ -280,9 +213,7 @@ async fn an_error_may_hide_inside_a_success() {
         &visitor,
         "/token",
         Nth::First(1),
-        FaultKind::ErrorInside200 {
-            error: "bad_refresh_token".into(),
-        },
+        FaultKind::ErrorInside200 { error: "bad_refresh_token".into() },
     );
     let (reply, _) = visitor.raw(&refresh(&visitor, &token)).await;
     assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("\"error\":\"bad_refresh_token\""));
@@ -292,25 +223,14 @@ async fn an_error_may_hide_inside_a_success() {
 #[tokio::test]
 async fn faults_join_in_the_order_listed() {
     let visitor = visit(approving()).await;
-    let fault = |kind| Fault {
-        route: "/".into(),
-        method: Some("GET".into()),
-        nth: Nth::Every,
-        kind,
-    };
+    let fault = |kind| Fault { route: "/".into(), method: Some("GET".into()), nth: Nth::Every, kind };
     visitor.sandbox.set_faults(vec![
         fault(FaultKind::Delay { ms: 1 }),
-        fault(FaultKind::Status {
-            status: 502,
-            body: None,
-        }),
+        fault(FaultKind::Status { status: 502, body: None }),
         fault(FaultKind::Truncated { bytes: 4 }),
     ]);
     let (reply, _) = visitor.raw(&ask(&visitor)).await;
     assert!(reply.starts_with("HTTP/1.1 502"));
     assert_eq!(split(&reply).1.len(), 4);
-    assert_eq!(
-        visitor.sandbox.journal()[0].fault.as_deref(),
-        Some("delay + status + truncated")
-    );
+    assert_eq!(visitor.sandbox.journal()[0].fault.as_deref(), Some("delay + status + truncated"));
 }

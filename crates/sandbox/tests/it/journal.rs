@@ -9,18 +9,10 @@ async fn requests_are_noted_in_order_with_their_outcome() {
     visitor.get_with("/api/events?limit=5&cursor=abc", &access).await;
     visitor.refresh(&refresh).await;
     let entries = visitor.sandbox.journal();
-    assert_eq!(
-        entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
-        [1, 2, 3, 4]
-    );
+    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let line = |n: usize| {
         let entry = &entries[n];
-        (
-            entry.method.as_str(),
-            entry.path.as_str(),
-            entry.status,
-            entry.client_id.as_deref(),
-        )
+        (entry.method.as_str(), entry.path.as_str(), entry.status, entry.client_id.as_deref())
     };
     assert_eq!(line(0), ("GET", "/authorize", Some(303), Some("hearthkey")));
     assert_eq!(line(1), ("POST", "/token", Some(200), Some("hearthkey")));
@@ -50,24 +42,13 @@ async fn no_secret_enters_wherever_a_client_puts_it() {
         nth: Nth::Only(1),
         kind: FaultKind::SwallowReply,
     }]);
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("client_id", "hearthkey"),
-        ("refresh_token", first.as_str()),
-    ];
+    let form =
+        [("grant_type", "refresh_token"), ("client_id", "hearthkey"), ("refresh_token", first.as_str())];
     let kind = [("content-type", "application/x-www-form-urlencoded")];
-    assert!(
-        visitor
-            .try_send(Method::POST, "/token", &kind, &encoded(&form))
-            .await
-            .is_err()
-    );
+    assert!(visitor.try_send(Method::POST, "/token", &kind, &encoded(&form)).await.is_err());
     visitor.refresh(&first).await;
     let (_, other) = visitor.tokens(EVERY_SCOPE).await;
-    let device = visitor
-        .post("/device_authorization", &[("client_id", "hearthkey")])
-        .await
-        .json();
+    let device = visitor.post("/device_authorization", &[("client_id", "hearthkey")]).await.json();
     let user_code = device["user_code"].as_str().unwrap().to_owned();
     visitor.get(&format!("/device?user_code={user_code}")).await;
     let secrets = [
@@ -84,47 +65,19 @@ async fn no_secret_enters_wherever_a_client_puts_it() {
     ];
 
     // The journal keeps short names of ours, so a secret put in their place must be longer or marked.
-    for secret in secrets
-        .iter()
-        .filter(|secret| secret.len() > 32 || secret.starts_with("sk_"))
-    {
-        visitor
-            .get_with(
-                &format!("/api/echo/{secret}?{secret}={secret}&limit={secret}"),
-                secret,
-            )
-            .await;
+    for secret in secrets.iter().filter(|secret| secret.len() > 32 || secret.starts_with("sk_")) {
+        visitor.get_with(&format!("/api/echo/{secret}?{secret}={secret}&limit={secret}"), secret).await;
         visitor.authorize(&[("client_id", secret)]).await;
         let redirect = format!("{CALLBACK}?{secret}");
         visitor.authorize(&[("redirect_uri", redirect.as_str())]).await;
+        visitor.authorize(&[("scope", secret), ("login_hint", secret), ("response_type", secret)]).await;
         visitor
-            .authorize(&[
-                ("scope", secret),
-                ("login_hint", secret),
-                ("response_type", secret),
-            ])
+            .post("/token", &[("grant_type", secret), ("client_id", secret), ("client_secret", secret)])
             .await;
-        visitor
-            .post(
-                "/token",
-                &[
-                    ("grant_type", secret),
-                    ("client_id", secret),
-                    ("client_secret", secret),
-                ],
-            )
-            .await;
-        visitor
-            .post("/revoke", &[("token", secret), ("client_id", "hearthkey")])
-            .await;
-        visitor
-            .send(Method::GET, "/api/key-profile", &[("x-api-key", secret)], "")
-            .await;
+        visitor.post("/revoke", &[("token", secret), ("client_id", "hearthkey")]).await;
+        visitor.send(Method::GET, "/api/key-profile", &[("x-api-key", secret)], "").await;
     }
-    let confidential = [
-        ("client_id", "hearthkey-confidential"),
-        ("client_secret", "sandbox-secret"),
-    ];
+    let confidential = [("client_id", "hearthkey-confidential"), ("client_secret", "sandbox-secret")];
     visitor.post("/token", &confidential).await;
 
     let text = serde_json::to_string(&visitor.sandbox.journal()).unwrap();
@@ -132,10 +85,7 @@ async fn no_secret_enters_wherever_a_client_puts_it() {
         assert!(!text.contains(secret.as_str()), "{secret}");
         // The random part may hold underscores itself, so it is what follows the prefix.
         let random = secret.strip_prefix("sbx_").and_then(|rest| rest.split_once('_'));
-        assert!(
-            random.is_none_or(|(_, random)| !text.contains(random)),
-            "{secret} in part"
-        );
+        assert!(random.is_none_or(|(_, random)| !text.contains(random)), "{secret} in part");
     }
     assert!(text.contains("(hidden)") && text.contains("(unregistered)") && text.contains("(unsupported)"));
 }

@@ -17,25 +17,15 @@ impl Drop for Program {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hearthkey-sandbox"));
-    command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 fn start(arguments: &[&str]) -> Program {
     let mut child = command(arguments).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let base_url = line
-        .trim()
-        .strip_prefix("hearthkey-sandbox listening on ")
-        .expect(&line)
-        .to_owned();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let base_url = line.trim().strip_prefix("hearthkey-sandbox listening on ").expect(&line).to_owned();
     Program { child, base_url }
 }
 
@@ -67,10 +57,7 @@ async fn it_answers_from_its_ready_line_on_and_ends_with_its_stdin() {
 fn it_stops_in_order_when_told_to() {
     for signal in ["-TERM", "-INT"] {
         let mut program = start(&["--port", "0"]);
-        let sent = Command::new("kill")
-            .args([signal, &program.child.id().to_string()])
-            .status()
-            .unwrap();
+        let sent = Command::new("kill").args([signal, &program.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         assert_eq!(program.child.wait().unwrap().code(), Some(0), "{signal}");
     }
@@ -81,10 +68,7 @@ fn a_taken_port_is_named() {
     let program = start(&["--port", "0"]);
     let port = program.base_url.rsplit_once(':').unwrap().1;
     let message = refused(&["--port", port]);
-    assert!(
-        message.contains(&format!("port {port} on 127.0.0.1 is already in use")),
-        "{message}"
-    );
+    assert!(message.contains(&format!("port {port} on 127.0.0.1 is already in use")), "{message}");
     assert!(message.contains("--port"), "{message}");
 }
 
@@ -107,13 +91,8 @@ fn help_shows_examples() {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
-    for part in [
-        "Examples:",
-        "--state-file",
-        "--access-token-seconds",
-        "--auto-approve",
-        "--exit-with-stdin",
-    ] {
+    for part in ["Examples:", "--state-file", "--access-token-seconds", "--auto-approve", "--exit-with-stdin"]
+    {
         assert!(text.contains(part), "{part}");
     }
 }

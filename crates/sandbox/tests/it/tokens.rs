@@ -9,30 +9,14 @@ async fn a_code_needs_its_verifier_and_works_once() {
     let visitor = visit(approving()).await;
     let code = visitor.code(&[]).await;
     let wrong = "x".repeat(43);
-    assert_eq!(
-        visitor.redeem(&code, &wrong).await.error(),
-        (400, "invalid_grant".into())
-    );
-    assert_eq!(
-        visitor.redeem(&code, "").await.error(),
-        (400, "invalid_request".into())
-    );
+    assert_eq!(visitor.redeem(&code, &wrong).await.error(), (400, "invalid_grant".into()));
+    assert_eq!(visitor.redeem(&code, "").await.error(), (400, "invalid_request".into()));
     let (access, refresh) = pair(&visitor.redeem(&code, VERIFIER).await);
     assert_eq!(visitor.get_with("/api/profile", &access).await.status, 200);
 
-    assert_eq!(
-        visitor.redeem(&code, VERIFIER).await.error(),
-        (400, "invalid_grant".into())
-    );
-    assert_eq!(
-        visitor.get_with("/api/profile", &access).await.status,
-        401,
-        "the reuse revoked it"
-    );
-    assert_eq!(
-        visitor.refresh(&refresh).await.error(),
-        (400, "invalid_grant".into())
-    );
+    assert_eq!(visitor.redeem(&code, VERIFIER).await.error(), (400, "invalid_grant".into()));
+    assert_eq!(visitor.get_with("/api/profile", &access).await.status, 401, "the reuse revoked it");
+    assert_eq!(visitor.refresh(&refresh).await.error(), (400, "invalid_grant".into()));
     assert_eq!(
         visitor.outcomes(),
         [
@@ -52,14 +36,8 @@ async fn reuse_of_a_rotated_refresh_token_kills_the_family() {
     let (_, first) = visitor.tokens(EVERY_SCOPE).await;
     let (access, second) = pair(&visitor.refresh(&first).await);
     assert_ne!(first, second);
-    assert_eq!(
-        visitor.refresh(&first).await.error(),
-        (400, "invalid_grant".into())
-    );
-    assert_eq!(
-        visitor.refresh(&second).await.error(),
-        (400, "invalid_grant".into())
-    );
+    assert_eq!(visitor.refresh(&first).await.error(), (400, "invalid_grant".into()));
+    assert_eq!(visitor.refresh(&second).await.error(), (400, "invalid_grant".into()));
     assert_eq!(visitor.get_with("/api/profile", &access).await.status, 401);
     let outcomes = visitor.outcomes();
     assert_eq!(
@@ -98,58 +76,22 @@ async fn the_confidential_client_proves_itself() {
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", "unknown")];
     let with = |more: &[(&'static str, &'static str)]| [&refresh[..], more].concat();
     for (headers, form, expected) in [
-        (
-            vec![("authorization", right.as_str())],
-            with(&[]),
-            (400, "invalid_grant"),
-        ),
-        (
-            vec![],
-            with(&[("client_id", id), ("client_secret", "sandbox-secret")]),
-            (400, "invalid_grant"),
-        ),
-        (
-            vec![],
-            with(&[("client_id", "hearthkey")]),
-            (400, "invalid_grant"),
-        ),
-        (
-            vec![("authorization", wrong.as_str())],
-            with(&[]),
-            (401, "invalid_client"),
-        ),
-        (
-            vec![],
-            with(&[("client_id", id), ("client_secret", "guess")]),
-            (401, "invalid_client"),
-        ),
+        (vec![("authorization", right.as_str())], with(&[]), (400, "invalid_grant")),
+        (vec![], with(&[("client_id", id), ("client_secret", "sandbox-secret")]), (400, "invalid_grant")),
+        (vec![], with(&[("client_id", "hearthkey")]), (400, "invalid_grant")),
+        (vec![("authorization", wrong.as_str())], with(&[]), (401, "invalid_client")),
+        (vec![], with(&[("client_id", id), ("client_secret", "guess")]), (401, "invalid_client")),
         (vec![], with(&[("client_id", id)]), (401, "invalid_client")),
-        (
-            vec![],
-            with(&[("client_id", "somebody")]),
-            (401, "invalid_client"),
-        ),
-        (
-            vec![],
-            with(&[("client_id", "hearthkey"), ("client_secret", "x")]),
-            (401, "invalid_client"),
-        ),
+        (vec![], with(&[("client_id", "somebody")]), (401, "invalid_client")),
+        (vec![], with(&[("client_id", "hearthkey"), ("client_secret", "x")]), (401, "invalid_client")),
         (
             vec![("authorization", right.as_str())],
             with(&[("client_id", "hearthkey")]),
             (400, "invalid_request"),
         ),
-        (
-            vec![("authorization", right.as_str())],
-            with(&[("client_secret", "x")]),
-            (400, "invalid_request"),
-        ),
+        (vec![("authorization", right.as_str())], with(&[("client_secret", "x")]), (400, "invalid_request")),
         (vec![], with(&[]), (400, "invalid_request")),
-        (
-            vec![],
-            with(&[("client_id", "hearthkey"), ("refresh_token", "twice")]),
-            (400, "invalid_request"),
-        ),
+        (vec![], with(&[("client_id", "hearthkey"), ("refresh_token", "twice")]), (400, "invalid_request")),
         (
             vec![],
             vec![("grant_type", "password"), ("client_id", "hearthkey")],
@@ -188,11 +130,7 @@ async fn revocation_of_a_refresh_token_takes_the_access_token_along() {
     let revoke = |token: String| {
         let visitor = &visitor;
         async move {
-            visitor
-                .post("/revoke", &[("token", &token), ("client_id", "hearthkey")])
-                .await
-                .status
-                .as_u16()
+            visitor.post("/revoke", &[("token", &token), ("client_id", "hearthkey")]).await.status.as_u16()
         }
     };
     let (access, refresh) = visitor.tokens(EVERY_SCOPE).await;
@@ -204,20 +142,12 @@ async fn revocation_of_a_refresh_token_takes_the_access_token_along() {
     let (access, refresh) = visitor.tokens(EVERY_SCOPE).await;
     assert_eq!(revoke(access.clone()).await, 200);
     assert_eq!(visitor.get_with("/userinfo", &access).await.status, 401);
-    assert_eq!(
-        visitor.refresh(&refresh).await.status,
-        200,
-        "an access token goes alone"
-    );
+    assert_eq!(visitor.refresh(&refresh).await.status, 200, "an access token goes alone");
 }
 
 #[tokio::test]
 async fn a_refresh_token_stays_where_rotation_is_off() {
-    let visitor = visit(Options {
-        rotate_refresh_tokens: false,
-        ..approving()
-    })
-    .await;
+    let visitor = visit(Options { rotate_refresh_tokens: false, ..approving() }).await;
     let (_, token) = visitor.tokens(EVERY_SCOPE).await;
     for _ in 0..2 {
         let reply = visitor.refresh(&token).await;
@@ -230,10 +160,7 @@ async fn a_refresh_token_stays_where_rotation_is_off() {
 async fn grants_survive_a_restart_and_the_file_holds_no_token() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.json");
-    let options = || Options {
-        state_file: Some(file.clone()),
-        ..approving()
-    };
+    let options = || Options { state_file: Some(file.clone()), ..approving() };
     let visitor = visit(options()).await;
     let (access, first) = visitor.tokens(EVERY_SCOPE).await;
     let (_, second) = pair(&visitor.refresh(&first).await);
@@ -243,37 +170,19 @@ async fn grants_survive_a_restart_and_the_file_holds_no_token() {
     for token in [&access, &first, &second] {
         assert!(!text.contains(token.as_str()));
     }
-    assert_eq!(
-        fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "no temporary file is left"
-    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
 
     let visitor = visit(options()).await;
-    assert_eq!(
-        visitor.get_with("/api/profile", &access).await.json()["id"],
-        "acc_anna"
-    );
+    assert_eq!(visitor.get_with("/api/profile", &access).await.json()["id"], "acc_anna");
     let (_, third) = pair(&visitor.refresh(&second).await);
     drop(visitor);
 
     let visitor = visit(options()).await;
-    assert_eq!(
-        visitor.refresh(&second).await.status,
-        400,
-        "a rotation is remembered"
-    );
-    assert_eq!(
-        visitor.refresh(&third).await.status,
-        400,
-        "and its reuse revoked the family"
-    );
+    assert_eq!(visitor.refresh(&second).await.status, 400, "a rotation is remembered");
+    assert_eq!(visitor.refresh(&third).await.status, 400, "and its reuse revoked the family");
     assert_eq!(
         visitor.outcomes(),
-        [
-            "refresh_token: reuse, family revoked",
-            "refresh_token: grant was revoked"
-        ]
+        ["refresh_token: reuse, family revoked", "refresh_token: grant was revoked"]
     );
 }
 
@@ -281,25 +190,14 @@ async fn grants_survive_a_restart_and_the_file_holds_no_token() {
 async fn a_state_file_of_another_kind_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.json");
-    for text in [
-        "not json",
-        r#"{"format": 99, "grants": {}, "access_tokens": {}, "refresh_tokens": {}}"#,
-    ] {
+    for text in ["not json", r#"{"format": 99, "grants": {}, "access_tokens": {}, "refresh_tokens": {}}"#] {
         fs::write(&file, text).unwrap();
-        let started = Sandbox::start(Options {
-            state_file: Some(file.clone()),
-            ..Options::default()
-        })
-        .await;
+        let started = Sandbox::start(Options { state_file: Some(file.clone()), ..Options::default() }).await;
         assert!(matches!(started, Err(Error::StateFormat { .. })), "{started:?}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
     let nowhere = folder.path().join("missing").join("state.json");
-    let started = Sandbox::start(Options {
-        state_file: Some(nowhere),
-        ..Options::default()
-    })
-    .await;
+    let started = Sandbox::start(Options { state_file: Some(nowhere), ..Options::default() }).await;
     assert!(matches!(started, Err(Error::StateFile { .. })), "{started:?}");
 }
 
@@ -308,18 +206,12 @@ async fn a_change_that_cannot_be_written_does_not_happen() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
-    let options = Options {
-        state_file: Some(state.join("grants.json")),
-        ..approving()
-    };
+    let options = Options { state_file: Some(state.join("grants.json")), ..approving() };
     let visitor = visit(options).await;
     let (_, token) = visitor.tokens(EVERY_SCOPE).await;
     let aside = folder.path().join("aside");
     fs::rename(&state, &aside).unwrap();
-    assert_eq!(
-        visitor.refresh(&token).await.error(),
-        (500, "server_error".into())
-    );
+    assert_eq!(visitor.refresh(&token).await.error(), (500, "server_error".into()));
     fs::rename(&aside, &state).unwrap();
     assert_eq!(visitor.refresh(&token).await.status, 200);
 }

@@ -41,10 +41,7 @@ impl Reply {
 
     /// The error code of OAuth, with its status.
     pub(crate) fn error(&self) -> (u16, String) {
-        (
-            self.status.as_u16(),
-            self.json()["error"].as_str().unwrap_or_default().to_owned(),
-        )
+        (self.status.as_u16(), self.json()["error"].as_str().unwrap_or_default().to_owned())
     }
 
     /// The one-time id in a consent page.
@@ -60,23 +57,12 @@ pub(crate) struct Visitor {
 }
 
 pub(crate) async fn visit(options: Options) -> Visitor {
-    let http = reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
-    Visitor {
-        sandbox: Sandbox::start(options).await.unwrap(),
-        http,
-    }
+    let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+    Visitor { sandbox: Sandbox::start(options).await.unwrap(), http }
 }
 
 pub(crate) fn approving() -> Options {
-    Options {
-        auto_approve: true,
-        device_interval_seconds: 0,
-        ..Options::default()
-    }
+    Options { auto_approve: true, device_interval_seconds: 0, ..Options::default() }
 }
 
 pub(crate) fn encoded(pairs: &[(&str, &str)]) -> String {
@@ -111,11 +97,7 @@ impl Visitor {
         }
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Reply {
-            status,
-            headers,
-            text: response.text().await?,
-        })
+        Ok(Reply { status, headers, text: response.text().await? })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -123,24 +105,12 @@ impl Visitor {
     }
 
     pub(crate) async fn get_with(&self, path: &str, access_token: &str) -> Reply {
-        self.send(
-            Method::GET,
-            path,
-            &[("authorization", &format!("Bearer {access_token}"))],
-            "",
-        )
-        .await
+        self.send(Method::GET, path, &[("authorization", &format!("Bearer {access_token}"))], "").await
     }
 
     pub(crate) async fn post_json(&self, path: &str, access_token: &str, body: &Value) -> Reply {
         let bearer = format!("Bearer {access_token}");
-        self.send(
-            Method::POST,
-            path,
-            &[("authorization", &bearer)],
-            &body.to_string(),
-        )
-        .await
+        self.send(Method::POST, path, &[("authorization", &bearer)], &body.to_string()).await
     }
 
     pub(crate) async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Reply {
@@ -199,11 +169,7 @@ impl Visitor {
     pub(crate) async fn refresh(&self, token: &str) -> Reply {
         self.post(
             "/token",
-            &[
-                ("grant_type", "refresh_token"),
-                ("client_id", "hearthkey"),
-                ("refresh_token", token),
-            ],
+            &[("grant_type", "refresh_token"), ("client_id", "hearthkey"), ("refresh_token", token)],
         )
         .await
     }
@@ -217,11 +183,7 @@ impl Visitor {
 
     /// The outcomes in the journal, of the requests that had one.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        self.sandbox
-            .journal()
-            .into_iter()
-            .filter_map(|entry| entry.outcome)
-            .collect()
+        self.sandbox.journal().into_iter().filter_map(|entry| entry.outcome).collect()
     }
 
     /// Sends bytes on a connection of its own and reads to its end: what came, and how it ended.
@@ -238,11 +200,7 @@ impl Visitor {
     }
 
     pub(crate) fn authority(&self) -> String {
-        self.sandbox
-            .base_url()
-            .strip_prefix("http://")
-            .unwrap()
-            .to_owned()
+        self.sandbox.base_url().strip_prefix("http://").unwrap().to_owned()
     }
 }
 

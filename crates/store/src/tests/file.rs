@@ -36,31 +36,21 @@ async fn the_settings_are_in_force() {
         ];
         let value = |name: &str| {
             sqlite.pragma_query_value(None, name, |row| {
-                row.get::<_, String>(0)
-                    .or_else(|_| row.get::<_, i64>(0).map(|n| n.to_string()))
+                row.get::<_, String>(0).or_else(|_| row.get::<_, i64>(0).map(|n| n.to_string()))
             })
         };
-        names
-            .into_iter()
-            .map(value)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(failure)
+        names.into_iter().map(value).collect::<Result<Vec<_>, _>>().map_err(failure)
     };
     assert_eq!(
         database.write(settings).await.unwrap(),
         ["wal", "2", "1", "0", "1", "1", "5000", "0", "8388608"]
     );
     let read = database.read(settings).await.unwrap();
-    assert_eq!(
-        (read[3].as_str(), read[4].as_str(), read[7].as_str()),
-        ("0", "1", "1")
-    );
+    assert_eq!((read[3].as_str(), read[4].as_str(), read[7].as_str()), ("0", "1", "1"));
     // Defensive: the schema cannot be edited as if it were a table, not even where that is asked for.
     let edited = database
         .write(|sqlite| {
-            sqlite
-                .execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema")
-                .map_err(failure)
+            sqlite.execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema").map_err(failure)
         })
         .await;
     assert!(edited.is_err());
@@ -94,10 +84,7 @@ async fn a_newer_file_is_refused_and_left_as_it_is() {
     let before = state(&cut.path());
     assert!(!before.1.is_empty());
     let refused = Database::open(&cut.path(), "notes", NOTES).err();
-    assert!(
-        matches!(refused, Some(StoreError::Newer { found: 2, known: 1 })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Some(StoreError::Newer { found: 2, known: 1 })), "{refused:?}");
     assert!(state(&cut.path()) == before, "the refused file was changed");
     let again = Database::open(&cut.path(), "notes", &newer).unwrap();
     assert_eq!(again.read(ids).await.unwrap(), [7, 8]);
@@ -107,10 +94,7 @@ async fn a_newer_file_is_refused_and_left_as_it_is() {
 async fn a_migration_is_applied_whole_or_not_at_all_and_once() {
     let place = Place::new();
     place.open().write(add(1, "old")).await.unwrap();
-    let broken = [
-        NOTES[0],
-        "ALTER TABLE notes ADD COLUMN more TEXT; INSERT INTO nowhere VALUES (1)",
-    ];
+    let broken = [NOTES[0], "ALTER TABLE notes ADD COLUMN more TEXT; INSERT INTO nowhere VALUES (1)"];
     let refused = Database::open(&place.path(), "notes", &broken).err();
     assert!(matches!(refused, Some(StoreError::Failed { .. })), "{refused:?}");
     let mended = [NOTES[0], "ALTER TABLE notes ADD COLUMN more TEXT"];
@@ -145,10 +129,7 @@ fn errors_of_sqlite_are_told_apart_by_code() {
     }
     assert!(is_unsynced(&error(ffi::SQLITE_IOERR_FSYNC)));
     assert!(!is_unsynced(&error(ffi::SQLITE_IOERR_WRITE)));
-    assert!(matches!(
-        failure(error(ffi::SQLITE_CORRUPT)),
-        StoreError::Failed { .. }
-    ));
+    assert!(matches!(failure(error(ffi::SQLITE_CORRUPT)), StoreError::Failed { .. }));
     assert_eq!(failed("words").to_string(), "the database failed: words");
 }
 

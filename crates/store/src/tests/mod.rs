@@ -30,18 +30,11 @@ impl Place {
 
 fn add(id: i64, text: &str) -> impl FnOnce(&Connection) -> Result<i64, StoreError> + Send + 'static {
     let text = text.to_owned();
-    move |sqlite| {
-        sqlite
-            .execute("INSERT INTO notes VALUES (?1, ?2)", (id, text))
-            .map(|_| id)
-            .map_err(failure)
-    }
+    move |sqlite| sqlite.execute("INSERT INTO notes VALUES (?1, ?2)", (id, text)).map(|_| id).map_err(failure)
 }
 
 fn ids(sqlite: &Connection) -> Result<Vec<i64>, StoreError> {
-    let mut statement = sqlite
-        .prepare("SELECT id FROM notes ORDER BY id")
-        .map_err(failure)?;
+    let mut statement = sqlite.prepare("SELECT id FROM notes ORDER BY id").map_err(failure)?;
     let rows = statement.query_map([], |row| row.get(0)).map_err(failure)?;
     rows.collect::<Result<_, _>>().map_err(failure)
 }

@@ -52,23 +52,11 @@ async fn a_failing_job_is_undone_alone() {
         add(2, "half")(sqlite)?;
         Err(StoreError::Conflict)
     });
-    let jobs: Vec<Work> = vec![
-        Box::new(add(1, "a")),
-        half_done,
-        Box::new(add(1, "twice")),
-        Box::new(add(3, "c")),
-    ];
+    let jobs: Vec<Work> =
+        vec![Box::new(add(1, "a")), half_done, Box::new(add(1, "twice")), Box::new(add(3, "c"))];
     let (outcomes, found) = as_one_group(place.open(), jobs).await;
     assert!(
-        matches!(
-            outcomes[..],
-            [
-                Ok(1),
-                Err(StoreError::Conflict),
-                Err(StoreError::Failed { .. }),
-                Ok(3)
-            ]
-        ),
+        matches!(outcomes[..], [Ok(1), Err(StoreError::Conflict), Err(StoreError::Failed { .. }), Ok(3)]),
         "{outcomes:?}"
     );
     assert_eq!(found, [1, 3]);
@@ -83,14 +71,9 @@ async fn a_panicking_job_harms_neither_the_writer_nor_its_group() {
     });
     let jobs: Vec<Work> = vec![Box::new(add(1, "a")), panicking, Box::new(add(3, "c"))];
     let (outcomes, found) = as_one_group(place.open(), jobs).await;
-    let Err(StoreError::Failed { reason }) = &outcomes[1] else {
-        panic!("{outcomes:?}")
-    };
+    let Err(StoreError::Failed { reason }) = &outcomes[1] else { panic!("{outcomes:?}") };
     assert!(!reason.contains("secret"), "{reason}");
-    assert!(
-        matches!((&outcomes[0], &outcomes[2]), (Ok(1), Ok(3))),
-        "{outcomes:?}"
-    );
+    assert!(matches!((&outcomes[0], &outcomes[2]), (Ok(1), Ok(3))), "{outcomes:?}");
     assert_eq!(found, [1, 3]);
 }
 
@@ -113,11 +96,7 @@ async fn a_group_that_cannot_be_committed_fails_as_a_whole() {
     assert!(
         matches!(
             outcomes[..],
-            [
-                Err(StoreError::Failed { .. }),
-                Err(StoreError::Failed { .. }),
-                Err(StoreError::Conflict)
-            ]
+            [Err(StoreError::Failed { .. }), Err(StoreError::Failed { .. }), Err(StoreError::Conflict)]
         ),
         "{outcomes:?}"
     );
@@ -131,24 +110,16 @@ async fn a_full_disk_is_said_and_the_writer_goes_on() {
     database
         .write(|sqlite| {
             // The limit is kept by this connection; it stands for a disk with room for a page or two.
-            sqlite
-                .query_row("PRAGMA max_page_count = 5", [], |_| Ok(()))
-                .map_err(failure)
+            sqlite.query_row("PRAGMA max_page_count = 5", [], |_| Ok(())).map_err(failure)
         })
         .await
         .unwrap();
-    let jobs: Vec<Work> = vec![
-        Box::new(add(1, "a")),
-        Box::new(add(2, &"large".repeat(20_000))),
-        Box::new(add(3, "c")),
-    ];
+    let jobs: Vec<Work> =
+        vec![Box::new(add(1, "a")), Box::new(add(2, &"large".repeat(20_000))), Box::new(add(3, "c"))];
     let (outcomes, found) = as_one_group(database, jobs).await;
     // SQLite gives up the whole transaction, and the first job with it; the third then has one of its own.
     assert!(
-        matches!(
-            outcomes[..],
-            [Err(StoreError::DiskFull), Err(StoreError::DiskFull), Ok(3)]
-        ),
+        matches!(outcomes[..], [Err(StoreError::DiskFull), Err(StoreError::DiskFull), Ok(3)]),
         "{outcomes:?}"
     );
     assert_eq!(found, [3]);
@@ -218,9 +189,7 @@ async fn readers_cannot_write_and_outlive_a_panic() {
     let refused = database.read(add(1, "a")).await;
     assert!(matches!(refused, Err(StoreError::Failed { .. })), "{refused:?}");
     for _ in 0..10 {
-        let panicked = database
-            .read(|_| -> Result<(), StoreError> { panic!("on purpose") })
-            .await;
+        let panicked = database.read(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err(StoreError::Failed { .. })));
     }
     assert!(database.read(ids).await.unwrap().is_empty());

@@ -46,9 +46,7 @@ pub(super) fn take(
 /// Deletes a flow. True if it was there.
 pub(super) fn cancel(sqlite: &Sqlite, id: AuthorizationId) -> Result<bool, StoreError> {
     let sql = "DELETE FROM authorizations WHERE id = ?1";
-    execute(sqlite, sql, [id.to_string()])
-        .map(|deleted| deleted > 0)
-        .map_err(failure)
+    execute(sqlite, sql, [id.to_string()]).map(|deleted| deleted > 0).map_err(failure)
 }
 
 /// The flows still open, the oldest first, and whether there are others.
@@ -64,9 +62,7 @@ pub(super) fn open(sqlite: &Sqlite, now: Timestamp) -> Result<(Vec<PendingAuthor
 /// Forgets the flows that are no longer open.
 pub(super) fn forget_expired(sqlite: &Sqlite, now: Timestamp) -> Result<(), StoreError> {
     let sql = "DELETE FROM authorizations WHERE expires_at <= ?1";
-    execute(sqlite, sql, [to_nanoseconds(now)])
-        .map(drop)
-        .map_err(failure)
+    execute(sqlite, sql, [to_nanoseconds(now)]).map(drop).map_err(failure)
 }
 
 /// Reads a row of the table.
@@ -75,8 +71,5 @@ pub(super) fn read(row: &Row<'_>) -> Result<(PendingAuthorization, Sealed), Stor
     same(row, AUTHORIZATIONS, "id", &pending.id)?;
     same(row, AUTHORIZATIONS, "workspace", &pending.workspace)?;
     same(row, AUTHORIZATIONS, "state_digest", &pending.state_digest)?;
-    Ok((
-        pending,
-        Sealed::from_bytes(column(row, AUTHORIZATIONS, "verifier")?),
-    ))
+    Ok((pending, Sealed::from_bytes(column(row, AUTHORIZATIONS, "verifier")?)))
 }

@@ -18,12 +18,7 @@ pub(super) fn find_for(
     issuer: &str,
 ) -> Result<Option<Client>, StoreError> {
     let sql = "SELECT * FROM clients WHERE workspace = ?1 AND connector = ?2 AND issuer = ?3";
-    one(
-        sqlite,
-        sql,
-        [workspace.to_string().as_str(), connector, issuer],
-        read,
-    )
+    one(sqlite, sql, [workspace.to_string().as_str(), connector, issuer], read)
 }
 
 /// A client with its sealed secret.
@@ -33,12 +28,7 @@ pub(super) fn find(
     id: ClientId,
 ) -> Result<Option<(Client, Option<Sealed>)>, StoreError> {
     let sql = "SELECT * FROM clients WHERE workspace = ?1 AND id = ?2";
-    one(
-        sqlite,
-        sql,
-        [workspace.to_string(), id.to_string()],
-        read_with_secret,
-    )
+    one(sqlite, sql, [workspace.to_string(), id.to_string()], read_with_secret)
 }
 
 /// Adds a client, or replaces the one of the same workspace, connector and issuer. Over itself it is written as a credential

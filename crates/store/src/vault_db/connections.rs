@@ -51,12 +51,7 @@ pub(super) fn credential(
     let sql =
         "SELECT credentials.* FROM credentials JOIN connections ON connections.id = credentials.connection
                WHERE connections.workspace = ?1 AND connections.id = ?2";
-    one(
-        sqlite,
-        sql,
-        [workspace.to_string(), id.to_string()],
-        read_credential,
-    )
+    one(sqlite, sql, [workspace.to_string(), id.to_string()], read_credential)
 }
 
 /// Adds a connection and its credential.
@@ -96,10 +91,7 @@ pub(super) fn add(
 
 /// Writes a connection over the version it was read at, and raises that.
 pub(super) fn update(sqlite: &Sqlite, connection: &Connection) -> Result<(), StoreError> {
-    let raised = connection
-        .version
-        .checked_add(1)
-        .ok_or_else(|| failed("a version is out of range"))?;
+    let raised = connection.version.checked_add(1).ok_or_else(|| failed("a version is out of range"))?;
     let sql = "UPDATE connections
                SET connector = :connector, label = :label, status = :status, version = :raised,
                    purge_after = :purge_after, record = :record,
@@ -181,9 +173,8 @@ pub(super) fn read(row: &Row<'_>) -> Result<Connection, StoreError> {
     same(row, CONNECTIONS, "id", &connection.id)?;
     same(row, CONNECTIONS, "workspace", &connection.workspace)?;
     connection.version = version(row, CONNECTIONS)?;
-    connection.last_used_at = column::<Option<i64>>(row, CONNECTIONS, "last_used_at")?
-        .map(from_nanoseconds)
-        .transpose()?;
+    connection.last_used_at =
+        column::<Option<i64>>(row, CONNECTIONS, "last_used_at")?.map(from_nanoseconds).transpose()?;
     Ok(connection)
 }
 
@@ -199,11 +190,7 @@ pub(super) fn read_credential(row: &Row<'_>) -> Result<CredentialRow, StoreError
 
 /// The record of a row, without what its columns alone hold.
 fn stored(connection: &Connection, version: u64) -> Result<String, StoreError> {
-    to_record(&Connection {
-        version,
-        last_used_at: None,
-        ..connection.clone()
-    })
+    to_record(&Connection { version, last_used_at: None, ..connection.clone() })
 }
 
 fn purge_after(connection: &Connection) -> Option<i64> {
@@ -215,9 +202,7 @@ fn purge_after(connection: &Connection) -> Option<i64> {
 
 fn refused(error: rusqlite::Error, connection: &Connection) -> StoreError {
     if is_taken(&error) {
-        StoreError::LabelTaken {
-            label: connection.label.clone(),
-        }
+        StoreError::LabelTaken { label: connection.label.clone() }
     } else if is_present(&error) {
         StoreError::Conflict
     } else {

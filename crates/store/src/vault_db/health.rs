@@ -18,9 +18,7 @@ const TABLES: &[(&str, &str, Check)] = &[
     ("vault", "only_row", |row| workspaces::read_vault(row).map(drop)),
     ("workspaces", "id", |row| workspaces::read(row).map(drop)),
     ("connections", "id", |row| connections::read(row).map(drop)),
-    ("credentials", "connection", |row| {
-        connections::read_credential(row).map(drop)
-    }),
+    ("credentials", "connection", |row| connections::read_credential(row).map(drop)),
     ("clients", "id", |row| clients::read(row).map(drop)),
     ("authorizations", "id", |row| authorizations::read(row).map(drop)),
     ("activity", "id", |row| activity::read(row).map(drop)),
@@ -54,9 +52,8 @@ fn unreadable_rows(
     name: &str,
     check: Check,
 ) -> Result<Vec<String>, StoreError> {
-    let mut statement = sqlite
-        .prepare(&format!("SELECT rowid AS row_number, * FROM {table}"))
-        .map_err(failure)?;
+    let mut statement =
+        sqlite.prepare(&format!("SELECT rowid AS row_number, * FROM {table}")).map_err(failure)?;
     let mut rows = statement.query([]).map_err(failure)?;
     let (mut named, mut more) = (Vec::new(), 0_usize);
     while let Some(row) = rows.next().map_err(failure)? {
@@ -78,10 +75,7 @@ fn unreadable_rows(
 /// The identifier of a row, or its number where the identifier is damaged too.
 fn row_name(row: &Row<'_>, name: &str) -> String {
     let is_intact = |id: &String| {
-        id.len() <= NAME_MAX
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        id.len() <= NAME_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     match row.get::<_, String>(name).ok().filter(is_intact) {
         Some(id) => id,

@@ -45,10 +45,7 @@ impl VaultDb {
     /// [`StoreError::Newer`] when a newer Hearthkey wrote it, which leaves it untouched; [`StoreError::Failed`] when it
     /// cannot be opened, is no database, or the SQLite that is linked is too old.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            database: Database::open(path, "vault.db", schema::MIGRATIONS)?,
-            uses: Mutex::default(),
-        })
+        Ok(Self { database: Database::open(path, "vault.db", schema::MIGRATIONS)?, uses: Mutex::default() })
     }
 
     /// Waits until every use noted so far is written.
@@ -75,9 +72,7 @@ impl Store for VaultDb {
     }
 
     async fn found_vault(&self, record: VaultRecord, first: WorkspaceRow) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| workspaces::found(sqlite, &record, &first))
-            .await
+        self.database.write(move |sqlite| workspaces::found(sqlite, &record, &first)).await
     }
 
     async fn workspaces(&self) -> Result<Vec<WorkspaceRow>, StoreError> {
@@ -85,14 +80,8 @@ impl Store for VaultDb {
     }
 
     async fn connections(&self, workspace: WorkspaceId) -> Result<Vec<Connection>, StoreError> {
-        let found = self
-            .database
-            .read(move |sqlite| connections::list(sqlite, workspace))
-            .await?;
-        Ok(found
-            .into_iter()
-            .map(|connection| self.with_uses(connection))
-            .collect())
+        let found = self.database.read(move |sqlite| connections::list(sqlite, workspace)).await?;
+        Ok(found.into_iter().map(|connection| self.with_uses(connection)).collect())
     }
 
     async fn connection(
@@ -100,10 +89,7 @@ impl Store for VaultDb {
         workspace: WorkspaceId,
         id: ConnectionId,
     ) -> Result<Option<Connection>, StoreError> {
-        let found = self
-            .database
-            .read(move |sqlite| connections::find(sqlite, workspace, id))
-            .await?;
+        let found = self.database.read(move |sqlite| connections::find(sqlite, workspace, id)).await?;
         Ok(found.map(|connection| self.with_uses(connection)))
     }
 
@@ -112,9 +98,7 @@ impl Store for VaultDb {
         workspace: WorkspaceId,
         id: ConnectionId,
     ) -> Result<Option<CredentialRow>, StoreError> {
-        self.database
-            .read(move |sqlite| connections::credential(sqlite, workspace, id))
-            .await
+        self.database.read(move |sqlite| connections::credential(sqlite, workspace, id)).await
     }
 
     async fn add_connection(
@@ -123,9 +107,7 @@ impl Store for VaultDb {
         credential: CredentialRow,
         activity: Activity,
     ) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| connections::add(sqlite, &connection, &credential, &activity))
-            .await
+        self.database.write(move |sqlite| connections::add(sqlite, &connection, &credential, &activity)).await
     }
 
     async fn update_connection(
@@ -180,14 +162,8 @@ impl Store for VaultDb {
     }
 
     async fn due_for_purge(&self, now: Timestamp) -> Result<Vec<Connection>, StoreError> {
-        let due = self
-            .database
-            .read(move |sqlite| connections::due_for_purge(sqlite, now))
-            .await?;
-        Ok(due
-            .into_iter()
-            .map(|connection| self.with_uses(connection))
-            .collect())
+        let due = self.database.read(move |sqlite| connections::due_for_purge(sqlite, now)).await?;
+        Ok(due.into_iter().map(|connection| self.with_uses(connection)).collect())
     }
 
     async fn activity(
@@ -199,9 +175,7 @@ impl Store for VaultDb {
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "the newest activity may be missing");
         }
-        self.database
-            .read(move |sqlite| activity::newest(sqlite, workspace, connection, limit))
-            .await
+        self.database.read(move |sqlite| activity::newest(sqlite, workspace, connection, limit)).await
     }
 
     async fn client_for(
@@ -211,9 +185,7 @@ impl Store for VaultDb {
         issuer: &str,
     ) -> Result<Option<Client>, StoreError> {
         let (connector, issuer) = (connector.to_owned(), issuer.to_owned());
-        self.database
-            .read(move |sqlite| clients::find_for(sqlite, workspace, &connector, &issuer))
-            .await
+        self.database.read(move |sqlite| clients::find_for(sqlite, workspace, &connector, &issuer)).await
     }
 
     async fn client(
@@ -221,15 +193,11 @@ impl Store for VaultDb {
         workspace: WorkspaceId,
         id: ClientId,
     ) -> Result<Option<(Client, Option<Sealed>)>, StoreError> {
-        self.database
-            .read(move |sqlite| clients::find(sqlite, workspace, id))
-            .await
+        self.database.read(move |sqlite| clients::find(sqlite, workspace, id)).await
     }
 
     async fn put_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| clients::put(sqlite, &client, secret.as_ref()))
-            .await
+        self.database.write(move |sqlite| clients::put(sqlite, &client, secret.as_ref())).await
     }
 
     async fn begin_authorization(
@@ -237,9 +205,7 @@ impl Store for VaultDb {
         pending: PendingAuthorization,
         verifier: Sealed,
     ) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| authorizations::begin(sqlite, &pending, &verifier))
-            .await
+        self.database.write(move |sqlite| authorizations::begin(sqlite, &pending, &verifier)).await
     }
 
     async fn take_authorization(
@@ -247,27 +213,18 @@ impl Store for VaultDb {
         state_digest: &str,
     ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError> {
         let state_digest = state_digest.to_owned();
-        self.database
-            .write(move |sqlite| authorizations::take(sqlite, &state_digest))
-            .await
+        self.database.write(move |sqlite| authorizations::take(sqlite, &state_digest)).await
     }
 
     async fn cancel_authorization(&self, id: AuthorizationId) -> Result<bool, StoreError> {
-        self.database
-            .write(move |sqlite| authorizations::cancel(sqlite, id))
-            .await
+        self.database.write(move |sqlite| authorizations::cancel(sqlite, id)).await
     }
 
     async fn open_authorizations(&self, now: Timestamp) -> Result<Vec<PendingAuthorization>, StoreError> {
-        let (open, others) = self
-            .database
-            .read(move |sqlite| authorizations::open(sqlite, now))
-            .await?;
+        let (open, others) = self.database.read(move |sqlite| authorizations::open(sqlite, now)).await?;
         if others {
-            let forgotten = self
-                .database
-                .write(move |sqlite| authorizations::forget_expired(sqlite, now))
-                .await;
+            let forgotten =
+                self.database.write(move |sqlite| authorizations::forget_expired(sqlite, now)).await;
             // The answer stands without it, and a full disk must not keep it back.
             if let Err(error) = forgotten {
                 tracing::warn!(%error, "expired sign-ins could not be forgotten");
@@ -277,9 +234,7 @@ impl Store for VaultDb {
     }
 
     async fn record(&self, activity: Activity) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| activity::insert(sqlite, &activity))
-            .await
+        self.database.write(move |sqlite| activity::insert(sqlite, &activity)).await
     }
 
     async fn health(&self) -> Result<StoreHealth, StoreError> {

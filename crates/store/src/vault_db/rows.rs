@@ -67,11 +67,7 @@ pub(super) fn column<T: FromSql>(row: &Row<'_>, table: &'static str, name: &str)
 pub(super) fn record<T: DeserializeOwned>(row: &Row<'_>, table: &'static str) -> Result<T, StoreError> {
     let text: String = column(row, table, "record")?;
     serde_json::from_str(&text).map_err(|error| {
-        let fault = if error.is_data() {
-            "is not of the expected shape"
-        } else {
-            "is not JSON"
-        };
+        let fault = if error.is_data() { "is not of the expected shape" } else { "is not JSON" };
         unreadable(table, format!("its record {fault} (column {})", error.column()))
     })
 }
@@ -92,19 +88,13 @@ pub(super) fn same<T: PartialEq + ToString>(
     if column::<String>(row, table, name)? == value.to_string() {
         Ok(())
     } else {
-        Err(unreadable(
-            table,
-            format!("its record has another {name} than its row"),
-        ))
+        Err(unreadable(table, format!("its record has another {name} than its row")))
     }
 }
 
 /// [`StoreError::Unreadable`].
 pub(super) fn unreadable(table: &'static str, reason: impl Into<String>) -> StoreError {
-    StoreError::Unreadable {
-        table,
-        reason: reason.into(),
-    }
+    StoreError::Unreadable { table, reason: reason.into() }
 }
 
 /// The `version` of a row of `table`.

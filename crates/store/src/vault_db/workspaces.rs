@@ -25,11 +25,8 @@ pub(super) fn found(sqlite: &Sqlite, record: &VaultRecord, first: &WorkspaceRow)
     let values = params![record.vault_id, record.generation, record.key_check];
     execute(sqlite, sql, values).map_err(failure)?;
     let sql = "INSERT INTO workspaces (id, record, sealed_key) VALUES (?1, ?2, ?3)";
-    let values = params![
-        first.workspace.id.to_string(),
-        to_record(&first.workspace)?,
-        first.sealed_key.as_bytes(),
-    ];
+    let values =
+        params![first.workspace.id.to_string(), to_record(&first.workspace)?, first.sealed_key.as_bytes(),];
     execute(sqlite, sql, values).map(drop).map_err(failure)
 }
 
@@ -53,8 +50,5 @@ pub(super) fn read_vault(row: &Row<'_>) -> Result<VaultRecord, StoreError> {
 pub(super) fn read(row: &Row<'_>) -> Result<WorkspaceRow, StoreError> {
     let workspace: Workspace = record(row, WORKSPACES)?;
     same(row, WORKSPACES, "id", &workspace.id)?;
-    Ok(WorkspaceRow {
-        workspace,
-        sealed_key: Sealed::from_bytes(column(row, WORKSPACES, "sealed_key")?),
-    })
+    Ok(WorkspaceRow { workspace, sealed_key: Sealed::from_bytes(column(row, WORKSPACES, "sealed_key")?) })
 }

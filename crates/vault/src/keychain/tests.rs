@@ -8,11 +8,7 @@ const B: &str = "__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA";
 #[track_caller]
 fn check(text: &str, expected: Result<u32, KeychainTextError>) {
     let parsed = KeychainKey::parse(text);
-    assert_eq!(
-        parsed.as_ref().map(KeychainKey::newest_generation),
-        expected.as_ref().copied(),
-        "{text}"
-    );
+    assert_eq!(parsed.as_ref().map(KeychainKey::newest_generation), expected.as_ref().copied(), "{text}");
     if let Ok(key) = parsed {
         assert_eq!(*key.encode(), text);
     }
@@ -45,10 +41,7 @@ fn each_fault_has_its_own_name() {
     // The last character carries two bits beyond the 32 bytes; they must be zero.
     check(&format!("ks1;g=1:{}9", &A[..42]), Err(KeyEncoding));
     for (newest, previous) in [(1, 2), (3, 1), (1, 1), (1, u32::MAX)] {
-        check(
-            &format!("ks1;g={newest}:{B};g={previous}:{A}"),
-            Err(GenerationOrder),
-        );
+        check(&format!("ks1;g={newest}:{B};g={previous}:{A}"), Err(GenerationOrder));
     }
     check(&format!("ks1;g=2:{A};g=1:{A}"), Err(KeyRepeated));
     check(&format!("ks1;g=3:{A};g=2:{B};g=1:{A}"), Err(TooManyGenerations));

@@ -70,24 +70,15 @@ fn a_wrong_key_a_missing_generation_and_no_proof_are_told_apart() {
     assert_eq!(open(id, generations_2_and_1(), &[check_2, check_1]), None);
     assert_eq!(open(id, generation_1(), &[]), Some(OpenError::NoKeyCheck));
     let another = KeychainKey::generate().unwrap();
-    assert_eq!(
-        open(id, another, &[check_1]),
-        Some(OpenError::WrongKey { generation: 1 })
-    );
+    assert_eq!(open(id, another, &[check_1]), Some(OpenError::WrongKey { generation: 1 }));
     let missing = Some(OpenError::MissingGeneration { generation: 2 });
     assert_eq!(open(id, generation_1(), &[check_1, check_2]), missing);
     let other_vault = VaultId::generate().unwrap();
-    assert_eq!(
-        open(other_vault, generation_1(), &[check_1]),
-        Some(OpenError::WrongKey { generation: 1 })
-    );
+    assert_eq!(open(other_vault, generation_1(), &[check_1]), Some(OpenError::WrongKey { generation: 1 }));
     let mut value = *check_2.value();
     value[15] ^= 1;
     let wrong = [check_1, KeyCheck::from_stored(2, value)];
-    assert_eq!(
-        open(id, generations_2_and_1(), &wrong),
-        Some(OpenError::WrongKey { generation: 2 })
-    );
+    assert_eq!(open(id, generations_2_and_1(), &wrong), Some(OpenError::WrongKey { generation: 2 }));
 }
 
 #[test]
@@ -116,18 +107,12 @@ fn during_a_rotation_both_generations_open_and_the_proven_one_seals() {
 fn a_workspace_key_opens_only_as_its_own() {
     let vault = &*VAULT;
     let sealed = vault.new_workspace_key("attic").unwrap();
-    assert_eq!(
-        vault.admit_workspace("cellar", &sealed),
-        Err(UnsealError::Refused)
-    );
+    assert_eq!(vault.admit_workspace("cellar", &sealed), Err(UnsealError::Refused));
     // Nor does a secret pass as a workspace key, or the other way round.
     let secret = vault.seal(workspace_context("home"), &[7; 32]).unwrap();
     assert_eq!(vault.admit_workspace("home", &secret), Err(UnsealError::Refused));
     let home = vault.new_workspace_key("home").unwrap();
-    assert_eq!(
-        vault.unseal(workspace_context("home"), &home).err(),
-        Some(UnsealError::Refused)
-    );
+    assert_eq!(vault.unseal(workspace_context("home"), &home).err(), Some(UnsealError::Refused));
 }
 
 #[test]
@@ -137,14 +122,8 @@ fn a_dismissed_workspace_neither_seals_nor_unseals() {
     let sealed = vault.seal(PLACE, b"token").unwrap();
     assert!(vault.dismiss_workspace("home"));
     assert!(!vault.dismiss_workspace("home"));
-    assert!(matches!(
-        vault.seal(PLACE, b"token"),
-        Err(SealError::WorkspaceUnknown)
-    ));
-    assert_eq!(
-        vault.unseal(PLACE, &sealed).err(),
-        Some(UnsealError::WorkspaceUnknown)
-    );
+    assert!(matches!(vault.seal(PLACE, b"token"), Err(SealError::WorkspaceUnknown)));
+    assert_eq!(vault.unseal(PLACE, &sealed).err(), Some(UnsealError::WorkspaceUnknown));
     vault.admit_workspace("home", &key).unwrap();
     assert!(vault.unseal(PLACE, &sealed).is_ok());
 }
@@ -161,10 +140,7 @@ fn lengths_outside_one_byte_to_one_mebibyte_are_refused() {
     let sealed = vault.seal(PLACE, &longest[1..]).unwrap();
     assert_eq!(**vault.unseal(PLACE, &sealed).unwrap(), longest[1..]);
     let longer = [sealed.as_bytes(), &[0; 256]].concat();
-    assert_eq!(
-        refusal(vault, PLACE, &longer),
-        Some(UnsealError::Format(FormatFault::TooLong))
-    );
+    assert_eq!(refusal(vault, PLACE, &longer), Some(UnsealError::Format(FormatFault::TooLong)));
 }
 
 #[test]
@@ -175,12 +151,9 @@ fn the_length_of_an_envelope_shows_blocks_only_and_no_two_are_alike() {
     assert_eq!(seal(255).as_bytes().len(), seal(1).as_bytes().len());
     assert_eq!(seal(256).as_bytes().len(), 114 + 512 + 16);
     let (one, two) = (seal(40), seal(40));
-    for (part, range) in [
-        ("wrap nonce", 10..22),
-        ("data key", 22..70),
-        ("nonce", 102..114),
-        ("body", 114..386),
-    ] {
+    for (part, range) in
+        [("wrap nonce", 10..22), ("data key", 22..70), ("nonce", 102..114), ("body", 114..386)]
+    {
         assert_ne!(one.as_bytes()[range.clone()], two.as_bytes()[range], "{part}");
     }
 }
@@ -189,34 +162,19 @@ fn the_length_of_an_envelope_shows_blocks_only_and_no_two_are_alike() {
 fn each_fault_of_shape_is_found_before_any_key_is_asked_for() {
     let vault = &*VAULT;
     let sealed = vault.seal(PLACE, &[1; 300]).unwrap();
-    let nowhere = SealContext {
-        workspace: "nowhere",
-        ..PLACE
-    };
+    let nowhere = SealContext { workspace: "nowhere", ..PLACE };
     let changed = |at: usize, byte: u8| {
         let mut bytes = sealed.as_bytes().to_vec();
         bytes[at] = byte;
         refusal(vault, nowhere, &bytes)
     };
     assert_eq!(changed(0, b'k'), Some(UnsealError::Format(FormatFault::Magic)));
-    assert_eq!(
-        changed(4, 2),
-        Some(UnsealError::Format(FormatFault::UnknownSuite(2)))
-    );
-    assert_eq!(
-        changed(5, 0x80),
-        Some(UnsealError::Format(FormatFault::UnknownFlags(0x80)))
-    );
+    assert_eq!(changed(4, 2), Some(UnsealError::Format(FormatFault::UnknownSuite(2))));
+    assert_eq!(changed(5, 0x80), Some(UnsealError::Format(FormatFault::UnknownFlags(0x80))));
     assert_eq!(changed(4, 1), Some(UnsealError::WorkspaceUnknown));
-    assert_eq!(
-        refusal(vault, nowhere, b""),
-        Some(UnsealError::Format(FormatFault::TooShort))
-    );
+    assert_eq!(refusal(vault, nowhere, b""), Some(UnsealError::Format(FormatFault::TooShort)));
     let partial = &sealed.as_bytes()[..600];
-    assert_eq!(
-        refusal(vault, nowhere, partial),
-        Some(UnsealError::Format(FormatFault::PartialBlock))
-    );
+    assert_eq!(refusal(vault, nowhere, partial), Some(UnsealError::Format(FormatFault::PartialBlock)));
 }
 
 #[test]
@@ -242,10 +200,7 @@ fn every_truncation_and_every_extension_is_refused() {
     let sealed = vault.seal(PLACE, &[0x5a; 600]).unwrap();
     let longer = [sealed.as_bytes(), &[0; 600]].concat();
     for length in (0..longer.len()).filter(|length| *length != sealed.as_bytes().len()) {
-        assert!(
-            refusal(vault, PLACE, &longer[..length]).is_some(),
-            "length {length}"
-        );
+        assert!(refusal(vault, PLACE, &longer[..length]).is_some(), "length {length}");
     }
 }
 
@@ -255,10 +210,7 @@ fn an_envelope_does_not_open_under_another_generation_at_hand() {
     let (vault, _) = Vault::create(id, &generations_2_and_1());
     let mut bytes = vault.new_workspace_key("home").unwrap().as_bytes().to_vec();
     bytes[9] = 1;
-    assert_eq!(
-        vault.admit_workspace("home", &Sealed::from_bytes(bytes)),
-        Err(UnsealError::Refused)
-    );
+    assert_eq!(vault.admit_workspace("home", &Sealed::from_bytes(bytes)), Err(UnsealError::Refused));
 }
 
 #[test]
@@ -267,57 +219,17 @@ fn an_envelope_opens_in_its_own_place_only() {
     let sealed = vault.seal(PLACE, b"token").unwrap();
     assert!(vault.unseal(PLACE, &sealed).is_ok());
     for (changed, place) in [
-        (
-            "workspace",
-            SealContext {
-                workspace: "work",
-                ..PLACE
-            },
-        ),
-        (
-            "table",
-            SealContext {
-                table: "clients",
-                ..PLACE
-            },
-        ),
-        (
-            "row",
-            SealContext {
-                row: "conn_02",
-                ..PLACE
-            },
-        ),
-        (
-            "field",
-            SealContext {
-                field: "previous",
-                ..PLACE
-            },
-        ),
+        ("workspace", SealContext { workspace: "work", ..PLACE }),
+        ("table", SealContext { table: "clients", ..PLACE }),
+        ("row", SealContext { row: "conn_02", ..PLACE }),
+        ("field", SealContext { field: "previous", ..PLACE }),
         ("replayed version", SealContext { version: 6, ..PLACE }),
         ("later version", SealContext { version: 8, ..PLACE }),
-        (
-            "issuer",
-            SealContext {
-                issuer: "https://accounts.example.evil",
-                ..PLACE
-            },
-        ),
-        (
-            "policy",
-            SealContext {
-                policy: "api.example\n*.example\nevil.example",
-                ..PLACE
-            },
-        ),
+        ("issuer", SealContext { issuer: "https://accounts.example.evil", ..PLACE }),
+        ("policy", SealContext { policy: "api.example\n*.example\nevil.example", ..PLACE }),
         ("no policy", SealContext { policy: "", ..PLACE }),
     ] {
-        assert_eq!(
-            vault.unseal(place, &sealed).err(),
-            Some(UnsealError::Refused),
-            "{changed}"
-        );
+        assert_eq!(vault.unseal(place, &sealed).err(), Some(UnsealError::Refused), "{changed}");
     }
 }
 
@@ -327,16 +239,9 @@ fn the_workspace_is_bound_by_more_than_its_key() {
     let (vault, _) = Vault::create(VaultId::generate().unwrap(), &generation_1());
     admit_new(&vault, "home");
     let shared = vault.workspace("home").unwrap();
-    vault
-        .workspaces
-        .write()
-        .unwrap()
-        .insert("work".to_owned(), shared);
+    vault.workspaces.write().unwrap().insert("work".to_owned(), shared);
     let sealed = vault.seal(PLACE, b"token").unwrap();
-    let moved = SealContext {
-        workspace: "work",
-        ..PLACE
-    };
+    let moved = SealContext { workspace: "work", ..PLACE };
     assert_eq!(vault.unseal(moved, &sealed).err(), Some(UnsealError::Refused));
 }
 

@@ -13,14 +13,8 @@ async fn activity_is_listed_newest_first_by_connection_or_workspace() {
     let seconds = |connection: Option<u8>, limit| {
         let db = &db;
         async move {
-            let listed = db
-                .activity(workspace(HOME), connection.map(connection_id), limit)
-                .await
-                .unwrap();
-            listed
-                .iter()
-                .map(|entry| entry.at.duration_since(at(0)).as_secs())
-                .collect::<Vec<_>>()
+            let listed = db.activity(workspace(HOME), connection.map(connection_id), limit).await.unwrap();
+            listed.iter().map(|entry| entry.at.duration_since(at(0)).as_secs()).collect::<Vec<_>>()
         }
     };
     assert_eq!(seconds(None, 9).await, [4, 3, 2, 1]);
@@ -29,10 +23,7 @@ async fn activity_is_listed_newest_first_by_connection_or_workspace() {
     assert!(seconds(Some(9), 9).await.is_empty());
     let entry = activity(HOME, None, at(5));
     db.record(entry.clone()).await.unwrap();
-    assert_eq!(
-        db.activity(workspace(HOME), None, 1).await.unwrap(),
-        std::slice::from_ref(&entry)
-    );
+    assert_eq!(db.activity(workspace(HOME), None, 1).await.unwrap(), std::slice::from_ref(&entry));
     assert!(matches!(db.record(entry).await, Err(StoreError::Conflict)));
 }
 
@@ -43,10 +34,7 @@ async fn a_noted_use_is_seen_at_once_and_disturbs_no_version() {
     let made = add(&db, HOME, 1, "Work").await;
     db.note_use(activity(HOME, Some(1), at(10)));
     assert_eq!(last_used(&db).await, Some(at(10)));
-    assert_eq!(
-        db.activity(workspace(HOME), Some(made.id), 1).await.unwrap()[0].at,
-        at(10)
-    );
+    assert_eq!(db.activity(workspace(HOME), Some(made.id), 1).await.unwrap()[0].at, at(10));
     // Neither in memory nor, as the next start sees it, in the file: an earlier one does not turn the time back, and neither
     // does a write that was prepared before.
     db.note_use(activity(HOME, Some(1), at(9)));
@@ -55,28 +43,16 @@ async fn a_noted_use_is_seen_at_once_and_disturbs_no_version() {
     drop(db);
     let db = place.open();
     assert_eq!(last_used(&db).await, Some(at(10)));
-    let stale = Connection {
-        version: 2,
-        last_used_at: Some(at(8)),
-        ..made.clone()
-    };
+    let stale = Connection { version: 2, last_used_at: Some(at(8)), ..made.clone() };
     db.update_connection(stale, None).await.unwrap();
     assert_eq!(last_used(&db).await, Some(at(10)));
-    let later = Connection {
-        version: 3,
-        last_used_at: Some(at(12)),
-        ..made
-    };
+    let later = Connection { version: 3, last_used_at: Some(at(12)), ..made };
     db.update_connection(later, None).await.unwrap();
     assert_eq!(last_used(&db).await, Some(at(12)));
 }
 
 async fn last_used(db: &VaultDb) -> Option<Timestamp> {
-    let found = db
-        .connection(workspace(HOME), connection_id(1))
-        .await
-        .unwrap()
-        .unwrap();
+    let found = db.connection(workspace(HOME), connection_id(1)).await.unwrap().unwrap();
     let listed = db.connections(workspace(HOME)).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(&found));
     found.last_used_at
@@ -115,12 +91,7 @@ async fn a_use_noted_elsewhere_touches_nothing_here() {
     let found = db.connection(workspace(HOME), made.id).await.unwrap().unwrap();
     assert_eq!(found.last_used_at, None);
     drop(db);
-    let found = place
-        .open()
-        .connection(workspace(HOME), made.id)
-        .await
-        .unwrap()
-        .unwrap();
+    let found = place.open().connection(workspace(HOME), made.id).await.unwrap().unwrap();
     assert_eq!(found.last_used_at, None);
 }
 
@@ -132,9 +103,8 @@ async fn noted_uses_are_written_by_a_flush_and_by_the_end() {
     db.note_use(activity(HOME, Some(1), at(10)));
     db.flush().await.unwrap();
     let beside = rusqlite::Connection::open(place.path()).unwrap();
-    let written: i64 = beside
-        .query_row("SELECT last_used_at FROM connections", [], |row| row.get(0))
-        .unwrap();
+    let written: i64 =
+        beside.query_row("SELECT last_used_at FROM connections", [], |row| row.get(0)).unwrap();
     assert_eq!(i128::from(written), at(10).as_nanosecond());
     drop(beside);
     for second in 11..111 {
@@ -144,11 +114,5 @@ async fn noted_uses_are_written_by_a_flush_and_by_the_end() {
     let db = place.open();
     let found = db.connection(workspace(HOME), made.id).await.unwrap().unwrap();
     assert_eq!((found.last_used_at, found.version), (Some(at(110)), 1));
-    assert_eq!(
-        db.activity(workspace(HOME), Some(made.id), 999)
-            .await
-            .unwrap()
-            .len(),
-        102
-    );
+    assert_eq!(db.activity(workspace(HOME), Some(made.id), 999).await.unwrap().len(), 102);
 }

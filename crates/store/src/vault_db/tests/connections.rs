@@ -4,17 +4,11 @@ use super::*;
 use hearthkey_domain::ports::StoreError;
 
 async fn stored(db: &VaultDb, number: u8) -> Connection {
-    db.connection(workspace(HOME), connection_id(number))
-        .await
-        .unwrap()
-        .unwrap()
+    db.connection(workspace(HOME), connection_id(number)).await.unwrap().unwrap()
 }
 
 async fn stored_credential(db: &VaultDb, number: u8) -> CredentialRow {
-    db.credential(workspace(HOME), connection_id(number))
-        .await
-        .unwrap()
-        .unwrap()
+    db.credential(workspace(HOME), connection_id(number)).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -24,29 +18,14 @@ async fn a_connection_comes_back_as_it_was_added() {
     let mut made = connection(HOME, 1, "Work");
     // Finer than a microsecond, for times must survive to the last digit.
     made.last_used_at = Some(at(5) + jiff::SignedDuration::from_nanos(123_456_789));
-    made.status = Status::NeedsReconnect {
-        reason: "the grant was revoked".into(),
-    };
-    db.add_connection(
-        made.clone(),
-        credential(1, b"sealed"),
-        activity(HOME, Some(1), at(0)),
-    )
-    .await
-    .unwrap();
+    made.status = Status::NeedsReconnect { reason: "the grant was revoked".into() };
+    db.add_connection(made.clone(), credential(1, b"sealed"), activity(HOME, Some(1), at(0))).await.unwrap();
     assert_eq!(stored(&db, 1).await, made);
     let row = stored_credential(&db, 1).await;
     assert_eq!((row.version, row.sealed.as_bytes()), (1, &b"sealed"[..]));
-    assert_eq!(
-        (row.policy.as_str(), row.issuer.as_str()),
-        ("api.github.com", "https://github.com")
-    );
+    assert_eq!((row.policy.as_str(), row.issuer.as_str()), ("api.github.com", "https://github.com"));
     let twice = db
-        .add_connection(
-            connection(HOME, 1, "Other"),
-            credential(1, b""),
-            activity(HOME, None, at(0)),
-        )
+        .add_connection(connection(HOME, 1, "Other"), credential(1, b""), activity(HOME, None, at(0)))
         .await;
     assert!(matches!(twice, Err(StoreError::Conflict)), "{twice:?}");
 }
@@ -59,10 +38,7 @@ async fn connections_are_listed_by_label() {
         add(&db, HOME, number, label).await;
     }
     let listed = db.connections(workspace(HOME)).await.unwrap();
-    let labels: Vec<_> = listed
-        .iter()
-        .map(|connection| connection.label.as_str())
-        .collect();
+    let labels: Vec<_> = listed.iter().map(|connection| connection.label.as_str()).collect();
     assert_eq!(labels, ["Alpha", "beta", "Gamma"]);
 }
 
@@ -73,17 +49,9 @@ async fn an_update_needs_the_version_it_was_read_at_and_raises_it() {
     let mut made = add(&db, HOME, 1, "Work").await;
     made.status = Status::Paused;
     db.update_connection(made.clone(), None).await.unwrap();
-    assert_eq!(
-        stored(&db, 1).await,
-        Connection {
-            version: 2,
-            ..made.clone()
-        }
-    );
+    assert_eq!(stored(&db, 1).await, Connection { version: 2, ..made.clone() });
     made.status = Status::Active;
-    let stale = db
-        .update_connection(made, Some(activity(HOME, Some(1), at(1))))
-        .await;
+    let stale = db.update_connection(made, Some(activity(HOME, Some(1), at(1)))).await;
     assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
     assert_eq!(stored(&db, 1).await.status, Status::Paused);
     assert_eq!(db.activity(workspace(HOME), None, 9).await.unwrap().len(), 1);
@@ -118,10 +86,7 @@ async fn a_credential_is_replaced_over_the_version_below_with_its_connection() {
     };
     for wrong in [1, 3] {
         let refused = replace(made.clone(), wrong).await;
-        assert!(
-            matches!(refused, Err(StoreError::Conflict)),
-            "{wrong}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{wrong}: {refused:?}");
     }
     // Nothing of a refused replacement stays, the raised version of the connection least of all.
     assert_eq!(stored(&db, 1).await.version, 1);
@@ -146,14 +111,8 @@ async fn a_label_is_taken_in_any_case_and_while_its_connection_is_being_removed(
         db.add_connection(made, credential(1, b""), activity(HOME, Some(3), at(0)))
     };
     let taken = attempt("wORK").await;
-    assert!(
-        matches!(&taken, Err(StoreError::LabelTaken { label }) if label == "wORK"),
-        "{taken:?}"
-    );
-    let renamed = Connection {
-        label: "WORK".into(),
-        ..other
-    };
+    assert!(matches!(&taken, Err(StoreError::LabelTaken { label }) if label == "wORK"), "{taken:?}");
+    let renamed = Connection { label: "WORK".into(), ..other };
     let taken = db.update_connection(renamed, None).await;
     assert!(matches!(taken, Err(StoreError::LabelTaken { .. })), "{taken:?}");
     db.update_connection(deleting(&made, at(30)), None).await.unwrap();
@@ -173,16 +132,12 @@ async fn a_removal_is_due_at_its_time_and_final() {
     let elsewhere = add(&db, 2, 2, "Work").await;
     add(&db, HOME, 3, "Kept").await;
     db.update_connection(deleting(&made, at(30)), None).await.unwrap();
-    db.update_connection(deleting(&elsewhere, at(20)), None)
-        .await
-        .unwrap();
+    db.update_connection(deleting(&elsewhere, at(20)), None).await.unwrap();
     let due = |second| {
         let db = &db;
         async move {
             let due = db.due_for_purge(at(second)).await.unwrap();
-            due.into_iter()
-                .map(|connection| connection.id)
-                .collect::<Vec<_>>()
+            due.into_iter().map(|connection| connection.id).collect::<Vec<_>>()
         }
     };
     assert!(due(19).await.is_empty());
@@ -195,13 +150,7 @@ async fn a_removal_is_due_at_its_time_and_final() {
     assert_eq!(due(30).await, [elsewhere.id]);
     assert!(db.connection(workspace(HOME), made.id).await.unwrap().is_none());
     assert!(db.credential(workspace(HOME), made.id).await.unwrap().is_none());
-    assert_eq!(
-        db.activity(workspace(HOME), Some(made.id), 9)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(db.activity(workspace(HOME), Some(made.id), 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -210,10 +159,7 @@ async fn a_connection_that_was_restored_is_not_purged() {
     let db = place.founded().await;
     let made = add(&db, HOME, 1, "Work").await;
     db.update_connection(deleting(&made, at(30)), None).await.unwrap();
-    let restored = Connection {
-        version: 2,
-        ..made.clone()
-    };
+    let restored = Connection { version: 2, ..made.clone() };
     db.update_connection(restored, None).await.unwrap();
     let late = db.purge_connection(workspace(HOME), made.id).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
@@ -225,32 +171,18 @@ async fn purged_bytes_are_in_no_file() {
     let place = Place::new();
     let db = place.founded().await;
     // Small, over several pages, and twice, so that the log and the freed pages have held it.
-    let marks = [
-        b"FIRST-SEALED-MARK".as_slice(),
-        b"SECOND-SEALED-MARK",
-        b"LABEL-MARK",
-    ];
+    let marks = [b"FIRST-SEALED-MARK".as_slice(), b"SECOND-SEALED-MARK", b"LABEL-MARK"];
     let made = connection(HOME, 1, "LABEL-MARK");
     let first = credential(1, &marks[0].repeat(3));
-    db.add_connection(made.clone(), first, activity(HOME, Some(1), at(0)))
-        .await
-        .unwrap();
+    db.add_connection(made.clone(), first, activity(HOME, Some(1), at(0))).await.unwrap();
     for number in 2..20 {
         add(&db, HOME, number, &format!("Neighbour {number}")).await;
     }
     let second = credential(2, &marks[1].repeat(1_000));
-    db.replace_credential(made.clone(), second, activity(HOME, Some(1), at(1)))
-        .await
-        .unwrap();
-    let gone = Connection {
-        version: 2,
-        ..deleting(&made, at(30))
-    };
+    db.replace_credential(made.clone(), second, activity(HOME, Some(1), at(1))).await.unwrap();
+    let gone = Connection { version: 2, ..deleting(&made, at(30)) };
     db.update_connection(gone, None).await.unwrap();
-    assert_eq!(
-        findable(&place, &marks),
-        ["FIRST-SEALED-MARK", "SECOND-SEALED-MARK", "LABEL-MARK"]
-    );
+    assert_eq!(findable(&place, &marks), ["FIRST-SEALED-MARK", "SECOND-SEALED-MARK", "LABEL-MARK"]);
     db.purge_connection(workspace(HOME), made.id).await.unwrap();
     assert_eq!(findable(&place, &marks), [""; 0]);
     drop(db);
@@ -263,14 +195,6 @@ fn findable<'a>(place: &Place, marks: &[&'a [u8]]) -> Vec<&'a str> {
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
         .collect();
-    let is_in = |mark: &[u8]| {
-        files
-            .iter()
-            .any(|file| file.windows(mark.len()).any(|part| part == mark))
-    };
-    marks
-        .iter()
-        .filter(|mark| is_in(mark))
-        .map(|mark| str::from_utf8(mark).unwrap())
-        .collect()
+    let is_in = |mark: &[u8]| files.iter().any(|file| file.windows(mark.len()).any(|part| part == mark));
+    marks.iter().filter(|mark| is_in(mark)).map(|mark| str::from_utf8(mark).unwrap()).collect()
 }

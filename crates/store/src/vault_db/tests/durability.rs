@@ -10,10 +10,7 @@ async fn a_vault_is_founded_once() {
     assert_eq!(db.vault_record().await.unwrap(), None);
     assert!(db.workspaces().await.unwrap().is_empty());
     db.found_vault(vault_record(), workspace_row(HOME)).await.unwrap();
-    let again = VaultRecord {
-        vault_id: "another".into(),
-        ..vault_record()
-    };
+    let again = VaultRecord { vault_id: "another".into(), ..vault_record() };
     let refused = db.found_vault(again.clone(), workspace_row(2)).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     // Sealed keys without the vault's own row: a new vault would shut them away for good.
@@ -35,10 +32,7 @@ async fn everything_is_there_after_the_next_start() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].workspace, workspace_row(HOME).workspace);
     assert_eq!(rows[0].sealed_key, workspace_row(HOME).sealed_key);
-    assert_eq!(
-        db.connections(workspace(HOME)).await.unwrap(),
-        std::slice::from_ref(&made)
-    );
+    assert_eq!(db.connections(workspace(HOME)).await.unwrap(), std::slice::from_ref(&made));
     assert!(db.credential(workspace(HOME), made.id).await.unwrap().is_some());
     let health = db.health().await.unwrap();
     assert_eq!(health.damage, [""; 0]);
@@ -64,10 +58,7 @@ async fn every_acknowledged_write_is_in_the_files() {
         let found = cut.open();
         let listed = found.connections(workspace(HOME)).await.unwrap();
         assert_eq!(listed.len(), usize::from(number));
-        let row = found
-            .credential(workspace(HOME), connection_id(number))
-            .await
-            .unwrap();
+        let row = found.credential(workspace(HOME), connection_id(number)).await.unwrap();
         assert_eq!(row.unwrap().version, if number % 7 == 0 { 2 } else { 1 });
     }
 }
@@ -89,12 +80,7 @@ async fn an_unreadable_row_is_named_and_hides_no_other() {
     ));
     assert_eq!(db.connections(workspace(HOME)).await.unwrap(), [kept]);
     let single = db.connection(workspace(HOME), made.id).await;
-    let Err(
-        error @ StoreError::Unreadable {
-            table: "connections", ..
-        },
-    ) = single
-    else {
+    let Err(error @ StoreError::Unreadable { table: "connections", .. }) = single else {
         panic!("{single:?}")
     };
     assert!(!error.to_string().contains("hunter2"), "{error}");
@@ -105,10 +91,7 @@ async fn an_unreadable_row_is_named_and_hides_no_other() {
         damage,
         [
             format!("connections {}: its record is not JSON (column 18)", made.id),
-            format!(
-                "connections {}: its record is not of the expected shape (column 20)",
-                connection_id(3)
-            ),
+            format!("connections {}: its record is not of the expected shape (column 20)", connection_id(3)),
             "activity row 1: its record is not of the expected shape (column 9)".to_owned(),
         ]
     );
@@ -124,11 +107,7 @@ async fn a_damaged_page_is_a_finding_and_not_the_end() {
     drop(db);
     let shell = rusqlite::Connection::open(place.path()).unwrap();
     let root: u32 = shell
-        .query_row(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'connections'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'connections'", [], |row| row.get(0))
         .unwrap();
     drop(shell);
     let mut bytes = std::fs::read(place.path()).unwrap();
@@ -137,10 +116,7 @@ async fn a_damaged_page_is_a_finding_and_not_the_end() {
     std::fs::write(place.path(), bytes).unwrap();
     let db = place.open();
     let damage = db.health().await.unwrap().damage;
-    assert!(
-        damage.iter().any(|finding| finding.starts_with("connections: ")),
-        "{damage:?}"
-    );
+    assert!(damage.iter().any(|finding| finding.starts_with("connections: ")), "{damage:?}");
     let listed = db.connections(workspace(HOME)).await;
     assert!(matches!(listed, Err(StoreError::Failed { .. })), "{listed:?}");
     assert_eq!(db.workspaces().await.unwrap().len(), 1);

@@ -15,12 +15,8 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
     let (home, other) = (workspace(HOME), workspace(OTHER));
     let made = add(&db, HOME, 1, "Work").await;
     let registration = client(HOME, 1, 1);
-    db.put_client(registration.clone(), Some(Sealed::from_bytes(vec![1])))
-        .await
-        .unwrap();
-    db.begin_authorization(pending(HOME, 1, at(600)), Sealed::from_bytes(vec![1]))
-        .await
-        .unwrap();
+    db.put_client(registration.clone(), Some(Sealed::from_bytes(vec![1]))).await.unwrap();
+    db.begin_authorization(pending(HOME, 1, at(600)), Sealed::from_bytes(vec![1])).await.unwrap();
 
     // Reads
     assert!(db.connections(other).await.unwrap().is_empty());
@@ -29,39 +25,21 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
     assert!(db.activity(other, None, 9).await.unwrap().is_empty());
     assert!(db.activity(other, Some(made.id), 9).await.unwrap().is_empty());
     assert!(db.client(other, registration.id).await.unwrap().is_none());
-    let found = db
-        .client_for(other, &registration.connector, &registration.issuer)
-        .await;
+    let found = db.client_for(other, &registration.connector, &registration.issuer).await;
     assert!(found.unwrap().is_none());
 
     // Writes
-    let mut stolen = Connection {
-        workspace: other,
-        ..made.clone()
-    };
-    assert!(matches!(
-        db.update_connection(stolen.clone(), None).await,
-        Err(StoreError::Conflict)
-    ));
-    let taken_over = db
-        .replace_credential(
-            stolen.clone(),
-            credential(2, b"other"),
-            activity(OTHER, Some(1), at(1)),
-        )
-        .await;
+    let mut stolen = Connection { workspace: other, ..made.clone() };
+    assert!(matches!(db.update_connection(stolen.clone(), None).await, Err(StoreError::Conflict)));
+    let taken_over =
+        db.replace_credential(stolen.clone(), credential(2, b"other"), activity(OTHER, Some(1), at(1))).await;
     assert!(matches!(taken_over, Err(StoreError::Conflict)), "{taken_over:?}");
     db.update_connection(deleting(&made, at(30)), None).await.unwrap();
     db.purge_connection(other, made.id).await.unwrap();
     stolen.label = "Elsewhere".into();
-    let added = db
-        .add_connection(stolen, credential(1, b"other"), activity(OTHER, Some(1), at(1)))
-        .await;
+    let added = db.add_connection(stolen, credential(1, b"other"), activity(OTHER, Some(1), at(1))).await;
     assert!(matches!(added, Err(StoreError::Conflict)), "{added:?}");
-    assert!(matches!(
-        db.put_client(client(OTHER, 1, 1), None).await,
-        Err(StoreError::Conflict)
-    ));
+    assert!(matches!(db.put_client(client(OTHER, 1, 1), None).await, Err(StoreError::Conflict)));
 
     // And it is all still there.
     assert_eq!(db.connections(home).await.unwrap().len(), 1);
@@ -79,21 +57,9 @@ async fn a_row_moved_by_hand_into_another_workspace_is_unreadable() {
     let db = place.founded().await;
     add_workspace(&place, OTHER);
     let made = add(&db, HOME, 1, "Work").await;
-    place.meddle(&format!(
-        "UPDATE connections SET workspace = '{}'",
-        workspace(OTHER)
-    ));
+    place.meddle(&format!("UPDATE connections SET workspace = '{}'", workspace(OTHER)));
     let moved = db.connection(workspace(OTHER), made.id).await;
-    assert!(
-        matches!(
-            moved,
-            Err(StoreError::Unreadable {
-                table: "connections",
-                ..
-            })
-        ),
-        "{moved:?}"
-    );
+    assert!(matches!(moved, Err(StoreError::Unreadable { table: "connections", .. })), "{moved:?}");
     assert!(db.connections(workspace(OTHER)).await.unwrap().is_empty());
 }
 
@@ -101,17 +67,10 @@ async fn a_row_moved_by_hand_into_another_workspace_is_unreadable() {
 async fn nothing_is_sealed_in_a_workspace_that_has_no_key() {
     let place = Place::new();
     let db = place.founded().await;
-    let orphan = db
-        .add_connection(
-            connection(9, 1, "Work"),
-            credential(1, b""),
-            activity(9, Some(1), at(0)),
-        )
-        .await;
+    let orphan =
+        db.add_connection(connection(9, 1, "Work"), credential(1, b""), activity(9, Some(1), at(0))).await;
     assert!(matches!(orphan, Err(StoreError::Failed { .. })), "{orphan:?}");
     assert!(db.put_client(client(9, 1, 1), None).await.is_err());
-    let flow = db
-        .begin_authorization(pending(9, 1, at(600)), Sealed::from_bytes(vec![1]))
-        .await;
+    let flow = db.begin_authorization(pending(9, 1, at(600)), Sealed::from_bytes(vec![1])).await;
     assert!(flow.is_err());
 }

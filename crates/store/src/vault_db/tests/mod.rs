@@ -70,11 +70,7 @@ fn connection_id(number: u8) -> ConnectionId {
 }
 
 fn vault_record() -> VaultRecord {
-    VaultRecord {
-        vault_id: "vault-of-tests".into(),
-        generation: 1,
-        key_check: vec![1, 2, 3],
-    }
+    VaultRecord { vault_id: "vault-of-tests".into(), generation: 1, key_check: vec![1, 2, 3] }
 }
 
 fn workspace_row(number: u8) -> WorkspaceRow {
@@ -92,10 +88,7 @@ fn workspace_row(number: u8) -> WorkspaceRow {
 fn add_workspace(place: &Place, number: u8) {
     let row = workspace_row(number);
     let record = serde_json::to_string(&row.workspace).unwrap();
-    place.meddle(&format!(
-        "INSERT INTO workspaces VALUES ('{}', '{record}', x'00')",
-        row.workspace.id
-    ));
+    place.meddle(&format!("INSERT INTO workspaces VALUES ('{}', '{record}', x'00')", row.workspace.id));
 }
 
 fn connection(space: u8, number: u8, label: &str) -> Connection {
@@ -144,20 +137,13 @@ fn activity(space: u8, connection: Option<u8>, when: Timestamp) -> Activity {
 
 async fn add(db: &VaultDb, space: u8, number: u8, label: &str) -> Connection {
     let made = connection(space, number, label);
-    db.add_connection(
-        made.clone(),
-        credential(1, &[number; 64]),
-        activity(space, Some(number), at(0)),
-    )
-    .await
-    .unwrap();
+    db.add_connection(made.clone(), credential(1, &[number; 64]), activity(space, Some(number), at(0)))
+        .await
+        .unwrap();
     made
 }
 
 /// The same connection, being removed, as it is to be written.
 fn deleting(connection: &Connection, purge_after: Timestamp) -> Connection {
-    Connection {
-        status: Status::Deleting { purge_after },
-        ..connection.clone()
-    }
+    Connection { status: Status::Deleting { purge_after }, ..connection.clone() }
 }

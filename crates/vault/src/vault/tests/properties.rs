@@ -13,15 +13,7 @@ struct Place {
 impl Place {
     fn context<'a>(&'a self, workspace: &'a str) -> SealContext<'a> {
         let [table, row, field, issuer, policy] = &self.texts;
-        SealContext {
-            workspace,
-            table,
-            row,
-            field,
-            version: self.version,
-            issuer,
-            policy,
-        }
+        SealContext { workspace, table, row, field, version: self.version, issuer, policy }
     }
 }
 

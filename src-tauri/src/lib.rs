@@ -1,0 +1,76 @@
+//! The desktop shell: one window, a tray, and the window's door to the operations.
+//!
+//! The only code that names Tauri. It decides nothing: the operations do, and `engine` owns the profile.
+
+mod desk;
+mod host;
+mod ipc;
+mod sandbox;
+mod tray;
+mod window;
+
+use desk::Desk;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tauri::{Manager, RunEvent};
+
+/// Runs the app until the person quits it.
+#[must_use]
+pub fn run() -> ExitCode {
+    hearthkey_engine::init();
+    let level = tracing_subscriber::filter::LevelFilter::WARN;
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
+    let app = tauri::Builder::default()
+        .plugin(tauri_plugin_shell::init())
+        .plugin(tauri_plugin_window_state::Builder::default().build())
+        .invoke_handler(tauri::generate_handler![ipc::read, ipc::write, ipc::watch, ipc::unwatch, ipc::blob])
+        .setup(|app| {
+            let handle = app.handle().clone();
+            let desk = Desk::new(handle.clone(), profile_wish());
+            app.manage(ipc::Subscriptions::default());
+            // Another desktop app that shows its window now makes this one superfluous.
+            if tauri::async_runtime::block_on(desk.claim()) {
+                app.manage(desk);
+                handle.exit(0);
+                return Ok(());
+            }
+            app.manage(desk);
+            if let Err(error) = tray::show(&handle) {
+                tracing::warn!(%error, "there is no tray; starting Hearthkey again brings the window back");
+            }
+            window::open(&handle)?;
+            tauri::async_runtime::spawn(async move {
+                hearthkey_engine::signals::asked_to_end().await;
+                handle.exit(0);
+            });
+            Ok(())
+        })
+        .build(tauri::generate_context!());
+    let app = match app {
+        Ok(app) => app,
+        Err(error) => {
+            tracing::error!(%error, "the app could not be started");
+            return ExitCode::FAILURE;
+        }
+    };
+    app.run(|handle, event| match event {
+        // The last window was closed: background work and other programs still need this process. Quitting has a code.
+        RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::Exit => handle.state::<Desk>().settle(),
+        #[cfg(target_os = "macos")]
+        RunEvent::Reopen { .. } => drop(window::open(handle)),
+        _ => {}
+    });
+    ExitCode::SUCCESS
+}
+
+/// The profile that was asked for: `--profile DIR`, or the environment's, as on the command line.
+fn profile_wish() -> Option<PathBuf> {
+    let mut words = std::env::args_os().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--profile" {
+            return words.next().map(PathBuf::from);
+        }
+    }
+    hearthkey_engine::var("HEARTHKEY_PROFILE").map(PathBuf::from)
+}
