@@ -20,14 +20,7 @@ struct Row {
 
 /// Only this package may reach [`TAURI`].
 const DESKTOP: &str = "hearthkey-desktop";
-const TAURI: &[&str] = &[
-    "tauri",
-    "tauri-build",
-    "tauri-plugin-*",
-    "tauri-runtime*",
-    "wry",
-    "tao",
-];
+const TAURI: &[&str] = &["tauri", "tauri-build", "tauri-plugin-*", "tauri-runtime*", "wry", "tao"];
 
 /// What a crate without IO and without async cannot have below it.
 const WORLD: &[&str] = &[
@@ -45,26 +38,10 @@ const WORLD: &[&str] = &[
 ];
 
 const TABLE: &[Row] = &[
-    Row {
-        package: "hearthkey-domain",
-        may_import: Some(&[]),
-        never: WORLD,
-    },
-    Row {
-        package: "hearthkey-vault",
-        may_import: Some(&["hearthkey-domain"]),
-        never: WORLD,
-    },
-    Row {
-        package: "hearthkey-connectors",
-        may_import: Some(&["hearthkey-domain"]),
-        never: WORLD,
-    },
-    Row {
-        package: "hearthkey-mailbox",
-        may_import: Some(&["hearthkey-domain"]),
-        never: WORLD,
-    },
+    Row { package: "hearthkey-domain", may_import: Some(&[]), never: WORLD },
+    Row { package: "hearthkey-vault", may_import: Some(&["hearthkey-domain"]), never: WORLD },
+    Row { package: "hearthkey-connectors", may_import: Some(&["hearthkey-domain"]), never: WORLD },
+    Row { package: "hearthkey-mailbox", may_import: Some(&["hearthkey-domain"]), never: WORLD },
     Row {
         package: "hearthkey-core",
         may_import: Some(&[
@@ -73,14 +50,7 @@ const TABLE: &[Row] = &[
             "hearthkey-connectors",
             "hearthkey-mailbox",
         ]),
-        never: &[
-            "rusqlite",
-            "libsqlite3-sys",
-            "reqwest",
-            "*keyring*",
-            "zbus",
-            "axum",
-        ],
+        never: &["rusqlite", "libsqlite3-sys", "reqwest", "*keyring*", "zbus", "axum"],
     },
     Row {
         package: "hearthkey-store",
@@ -131,16 +101,8 @@ const TABLE: &[Row] = &[
         may_import: Some(&["hearthkey-domain", "hearthkey-mailbox"]),
         never: &["hearthkey-core"],
     },
-    Row {
-        package: "hearthkey-tests",
-        may_import: None,
-        never: &[DESKTOP],
-    },
-    Row {
-        package: "xtask",
-        may_import: None,
-        never: &[DESKTOP],
-    },
+    Row { package: "hearthkey-tests", may_import: None, never: &[DESKTOP] },
+    Row { package: "xtask", may_import: None, never: &[DESKTOP] },
 ];
 
 /// Every border that a graph crosses, each as one sentence that names the edge or the whole way.
@@ -158,15 +120,10 @@ fn violations(table: &[Row], graphs: &[Graph]) -> Vec<String> {
             continue;
         };
         if let Some(allowed) = row.may_import {
-            for import in graph
-                .direct()
-                .filter(|import| is_ours(import) && !allowed.contains(&import.as_str()))
+            for import in
+                graph.direct().filter(|import| is_ours(import) && !allowed.contains(&import.as_str()))
             {
-                let list = allowed
-                    .iter()
-                    .map(|package| short(package))
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let list = allowed.iter().map(|package| short(package)).collect::<Vec<_>>().join(", ");
                 let import = short(import);
                 found.push(match list.as_str() {
                     "" => format!("{name} → {import}: {name} may import no crate of this workspace"),
@@ -175,12 +132,7 @@ fn violations(table: &[Row], graphs: &[Graph]) -> Vec<String> {
             }
         }
         let tauri = if row.package == DESKTOP { &[][..] } else { TAURI };
-        for way in row
-            .never
-            .iter()
-            .chain(tauri)
-            .filter_map(|pattern| graph.way_to(pattern))
-        {
+        for way in row.never.iter().chain(tauri).filter_map(|pattern| graph.way_to(pattern)) {
             let end = way.rsplit(" → ").next().unwrap_or_default();
             found.push(format!("{way}: {name} may never reach {end}"));
         }
@@ -209,17 +161,10 @@ fn pure_crates_neither_touch_the_world_nor_ask_the_time() {
         "Zoned::now",
     ];
     let mut found = Vec::new();
-    for folder in [
-        "crates/domain/src",
-        "crates/vault/src",
-        "crates/connectors/src",
-        "crates/mailbox/src",
-    ] {
+    for folder in ["crates/domain/src", "crates/vault/src", "crates/connectors/src", "crates/mailbox/src"] {
         for (file, paths) in source::named_paths(&root(), folder) {
             for name in FORBIDDEN.iter().filter(|name| source::names(&paths, name)) {
-                found.push(format!(
-                    "{file} names {name}: take it as a value or through a port"
-                ));
+                found.push(format!("{file} names {name}: take it as a value or through a port"));
             }
         }
     }
@@ -252,10 +197,7 @@ fn a_planted_edge_is_named() {
     for (package, edges, expected) in [
         (
             "hearthkey-core",
-            &[
-                ("hearthkey-core", "hearthkey-store"),
-                ("hearthkey-store", "rusqlite"),
-            ][..],
+            &[("hearthkey-core", "hearthkey-store"), ("hearthkey-store", "rusqlite")][..],
             &[
                 "core → store: of this workspace core may import domain, vault, connectors, mailbox only",
                 "core → store → rusqlite: core may never reach rusqlite",
@@ -276,11 +218,7 @@ fn a_planted_edge_is_named() {
         ),
         (
             "hearthkey-domain",
-            &[
-                ("hearthkey-domain", "backoff"),
-                ("backoff", "tokio"),
-                ("tokio", "mio"),
-            ],
+            &[("hearthkey-domain", "backoff"), ("backoff", "tokio"), ("tokio", "mio")],
             &[
                 "domain → backoff → tokio: domain may never reach tokio",
                 "domain → backoff → tokio → mio: domain may never reach mio",
@@ -303,10 +241,7 @@ fn a_planted_edge_is_named() {
         ),
         (
             "hearthkey-tests",
-            &[
-                ("hearthkey-tests", "hearthkey-desktop"),
-                ("hearthkey-desktop", "tauri"),
-            ],
+            &[("hearthkey-tests", "hearthkey-desktop"), ("hearthkey-desktop", "tauri")],
             &[
                 "tests → desktop: tests may never reach desktop",
                 "tests → desktop → tauri: tests may never reach tauri",
@@ -319,10 +254,6 @@ fn a_planted_edge_is_named() {
             &["widgets has no row: add one to TABLE in tests/it/borders.rs, with what it may import"],
         ),
     ] {
-        assert_eq!(
-            violations(TABLE, &[Graph::of(package, edges)]),
-            expected,
-            "{package} {edges:?}"
-        );
+        assert_eq!(violations(TABLE, &[Graph::of(package, edges)]), expected, "{package} {edges:?}");
     }
 }

@@ -36,26 +36,14 @@ const EXCEPTIONS: &[(&str, &str)] = &[];
 const BANNED: &[(&str, &str)] = &[
     ("openssl-sys", "one TLS provider: ring"),
     ("native-tls", "one TLS provider: ring"),
-    (
-        "aws-lc-rs",
-        "one TLS provider: ring; with two of them in a program rustls cannot choose and panics",
-    ),
-    (
-        "aws-lc-sys",
-        "one TLS provider: ring; with two of them in a program rustls cannot choose and panics",
-    ),
+    ("aws-lc-rs", "one TLS provider: ring; with two of them in a program rustls cannot choose and panics"),
+    ("aws-lc-sys", "one TLS provider: ring; with two of them in a program rustls cannot choose and panics"),
     (
         "aws-lc-fips-sys",
         "one TLS provider: ring; with two of them in a program rustls cannot choose and panics",
     ),
-    (
-        "libsecret*",
-        "the keychain is spoken to over the bus, without a C library",
-    ),
-    (
-        "dbus-secret-service*",
-        "the keychain is spoken to over the bus, without a C library",
-    ),
+    ("libsecret*", "the keychain is spoken to over the bus, without a C library"),
+    ("dbus-secret-service*", "the keychain is spoken to over the bus, without a C library"),
 ];
 
 /// Packages of this workspace that nobody installs.
@@ -68,19 +56,13 @@ fn metadata() -> Metadata {
 
 /// The packages of others that programs and build scripts of this workspace are made from, for every system.
 fn third_party(metadata: &Metadata) -> Vec<&Package> {
-    let resolve = metadata
-        .resolve
-        .as_ref()
-        .expect("cargo metadata resolves unless told not to");
+    let resolve = metadata.resolve.as_ref().expect("cargo metadata resolves unless told not to");
     let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let mut seen: BTreeSet<&PackageId> = metadata.workspace_members.iter().collect();
     let mut next: Vec<&PackageId> = seen.iter().copied().collect();
     while let Some(node) = next.pop().and_then(|id| nodes.get(id)) {
         for dependency in &node.deps {
-            let tests_only = dependency
-                .dep_kinds
-                .iter()
-                .all(|kind| kind.kind == DependencyKind::Development);
+            let tests_only = dependency.dep_kinds.iter().all(|kind| kind.kind == DependencyKind::Development);
             if !tests_only && seen.insert(&dependency.pkg) {
                 next.push(&dependency.pkg);
             }
@@ -101,10 +83,8 @@ fn objection(licence: Option<&str>) -> Option<String> {
     let Ok(expression) = Expression::parse_mode(licence, ParseMode::LAX) else {
         return Some(format!("declares \"{licence}\", which is no licence expression"));
     };
-    let allowed: Vec<_> = ALLOWED
-        .iter()
-        .map(|name| Licensee::parse(name).expect("a known licence"))
-        .collect();
+    let allowed: Vec<_> =
+        ALLOWED.iter().map(|name| Licensee::parse(name).expect("a known licence")).collect();
     let is_met = expression.evaluate(|wanted| allowed.iter().any(|licensee| licensee.satisfies(wanted)));
     (!is_met).then(|| format!("is under \"{licence}\", which ALLOWED does not satisfy"))
 }
@@ -113,11 +93,7 @@ fn objection(licence: Option<&str>) -> Option<String> {
 fn every_package_is_under_an_allowed_licence() {
     let metadata = metadata();
     let packages = third_party(&metadata);
-    assert!(
-        packages.len() > 20,
-        "the graph holds only {} packages: it was read wrongly",
-        packages.len()
-    );
+    assert!(packages.len() > 20, "the graph holds only {} packages: it was read wrongly", packages.len());
     let mut found = Vec::new();
     let mut unused: BTreeMap<_, _> = EXCEPTIONS.iter().copied().collect();
     for package in packages {
@@ -133,22 +109,15 @@ fn every_package_is_under_an_allowed_licence() {
         "choose another crate, or add an exception with its reason in tests/it/licences.rs:\n  {}\n",
         found.join("\n  ")
     );
-    assert!(
-        unused.is_empty(),
-        "exceptions that nothing needs any more: {unused:?}"
-    );
+    assert!(unused.is_empty(), "exceptions that nothing needs any more: {unused:?}");
 }
 
 #[test]
 fn no_shipped_program_holds_a_banned_crate() {
-    let shipped = borders::graphs()
-        .iter()
-        .filter(|graph| !NOT_SHIPPED.contains(&graph.package.as_str()));
+    let shipped = borders::graphs().iter().filter(|graph| !NOT_SHIPPED.contains(&graph.package.as_str()));
     let found: Vec<_> = shipped
         .flat_map(|graph| {
-            BANNED
-                .iter()
-                .filter_map(|(name, why)| Some(format!("{}: {why}", graph.way_to(name)?)))
+            BANNED.iter().filter_map(|(name, why)| Some(format!("{}: {why}", graph.way_to(name)?)))
         })
         .collect();
     assert!(found.is_empty(), "banned crates:\n  {}\n", found.join("\n  "));
@@ -165,10 +134,7 @@ fn lock_files_hold_no_addresses() {
         let lines = resolved_addresses(&text);
         if let Some(first) = lines.first() {
             let name = file.strip_prefix(&root).unwrap_or(&file).display();
-            found.push(format!(
-                "{name}: {} \"resolved\" addresses, the first in line {first}",
-                lines.len()
-            ));
+            found.push(format!("{name}: {} \"resolved\" addresses, the first in line {first}", lines.len()));
         }
     }
     assert!(
@@ -181,11 +147,7 @@ fn lock_files_hold_no_addresses() {
 /// The numbers of the lines whose `"resolved"` is an address; a folder of this checkout is none.
 fn resolved_addresses(lock: &str) -> Vec<usize> {
     let is_address = |line: &str| line.trim_start().starts_with("\"resolved\"") && line.contains("://");
-    lock.lines()
-        .enumerate()
-        .filter(|(_, line)| is_address(line))
-        .map(|(index, _)| index + 1)
-        .collect()
+    lock.lines().enumerate().filter(|(_, line)| is_address(line)).map(|(index, _)| index + 1).collect()
 }
 
 fn collect_npm_locks(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -214,18 +176,9 @@ fn expressions_are_read_not_compared() {
     }
     for (licence, expected) in [
         (None, "declares no licence expression"),
-        (
-            Some("my own"),
-            "declares \"my own\", which is no licence expression",
-        ),
-        (
-            Some("GPL-3.0-only"),
-            "is under \"GPL-3.0-only\", which ALLOWED does not satisfy",
-        ),
-        (
-            Some("MIT AND AGPL-3.0-only"),
-            "is under \"MIT AND AGPL-3.0-only\", which ALLOWED does not satisfy",
-        ),
+        (Some("my own"), "declares \"my own\", which is no licence expression"),
+        (Some("GPL-3.0-only"), "is under \"GPL-3.0-only\", which ALLOWED does not satisfy"),
+        (Some("MIT AND AGPL-3.0-only"), "is under \"MIT AND AGPL-3.0-only\", which ALLOWED does not satisfy"),
     ] {
         assert_eq!(objection(licence).as_deref(), Some(expected));
     }

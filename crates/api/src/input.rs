@@ -11,6 +11,10 @@ use serde_json::Value;
 /// [`Problem`] naming the JSON path and what was expected.
 pub fn read<O: Operation>(json: &[u8]) -> Result<O, Problem> {
     let json = if json.trim_ascii().is_empty() { b"{}" } else { json };
+    // serde would take a list as the fields in order.
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::input("input", "an object was expected"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(json);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

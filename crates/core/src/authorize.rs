@@ -126,6 +126,9 @@ impl Hearthkey {
         let state_digest = oauth::state_digest(&state);
         let expires_at = now + PendingAuthorization::LIFETIME;
         let arrival = Arc::new(Arrival::new(self, id, caller, state_digest.clone()));
+        // Until the flow is known, an error on the way closes its listener.
+        let given_up = arrival.given_up();
+        let unknown = given_up.clone().drop_guard();
         let redirect_uri = self
             .ports
             .loopback
@@ -174,7 +177,8 @@ impl Hearthkey {
             browser_opened: opened,
             state: FlowState::Waiting,
         };
-        self.flows.add(authorization.clone(), now);
+        unknown.disarm();
+        self.flows.add(authorization.clone(), given_up, now);
         Ok(authorization)
     }
 
@@ -215,7 +219,7 @@ impl Hearthkey {
         let caller = Caller { door: hearthkey_domain::activity::Door::Redirect, program: None };
         for pending in self.ports.store.open_authorizations(now).await? {
             let arrival = Arc::new(Arrival::new(self, pending.id, &caller, pending.state_digest.clone()));
-            let port = pending.redirect_uri.port();
+            let (port, given_up) = (pending.redirect_uri.port(), arrival.given_up());
             if self.ports.loopback.listen(port, pending.expires_at, arrival).await.is_err() {
                 tracing::warn!(authorization = %pending.id, "its port is taken; the sign-in has to be started again");
                 continue;
@@ -229,7 +233,7 @@ impl Hearthkey {
                 browser_opened: false,
                 state: FlowState::Waiting,
             };
-            self.flows.add(resumed, now);
+            self.flows.add(resumed, given_up, now);
         }
         Ok(())
     }

@@ -362,3 +362,22 @@ pub(crate) fn without_secrets(credential: &Credential, text: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echoed_secret_is_taken_out_wherever_it_stands() {
+        let keys = Credential::Keys([("key".to_owned(), Secret::new("sk_live_0123456789"))].into());
+        for (reply, handed_over) in [
+            ("nothing", "nothing"),
+            ("sk_live_0123456789", "[redacted]"),
+            ("a=sk_live_0123456789&b=sk_live_0123456789!", "a=[redacted]&b=[redacted]!"),
+        ] {
+            let mut bytes = reply.as_bytes().to_vec();
+            without_secrets(&keys, &mut bytes);
+            assert_eq!(String::from_utf8(bytes).unwrap(), handed_over);
+        }
+    }
+}

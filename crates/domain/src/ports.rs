@@ -164,6 +164,11 @@ pub struct EndPage {
 pub trait RedirectHandler: Send + Sync {
     /// Handles the return and says what the tab shows, and whether the flow is over and the listener can close.
     async fn arrived(&self, query: String) -> (EndPage, bool);
+
+    /// Resolves when the flow was given up and the listener can close.
+    async fn given_up(&self) {
+        std::future::pending().await
+    }
 }
 
 /// Loopback redirects (RFC 8252 section 7.3).

@@ -77,6 +77,7 @@ impl Loopback for LoopbackRedirects {
             tokio::select! {
                 () = accept(listener, &flow, &all) => {}
                 () = SystemClock.sleep_until(until) => flow.over.cancel(),
+                () = flow.handler.given_up() => flow.over.cancel(),
                 () = flow.over.cancelled() => {}
             }
         });

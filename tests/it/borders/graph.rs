@@ -14,16 +14,9 @@ pub(crate) struct Graph {
 impl Graph {
     /// A graph of planted edges.
     pub(super) fn of(package: &str, edges: &[(&str, &str)]) -> Self {
-        let mut graph = Self {
-            package: package.to_owned(),
-            edges: BTreeMap::new(),
-        };
+        let mut graph = Self { package: package.to_owned(), edges: BTreeMap::new() };
         for (from, to) in edges {
-            graph
-                .edges
-                .entry((*from).to_owned())
-                .or_default()
-                .insert((*to).to_owned());
+            graph.edges.entry((*from).to_owned()).or_default().insert((*to).to_owned());
         }
         graph
     }
@@ -40,17 +33,11 @@ impl Graph {
             };
             path.truncate(depth);
             if let Some(parent) = path.last() {
-                edges
-                    .entry(String::clone(parent))
-                    .or_default()
-                    .insert(name.to_owned());
+                edges.entry(String::clone(parent)).or_default().insert(name.to_owned());
             }
             path.push(name.to_owned());
         }
-        Self {
-            package: package.to_owned(),
-            edges,
-        }
+        Self { package: package.to_owned(), edges }
     }
 
     /// The shortest way from the package to the first name that `pattern` stands for, as `core → platform → reqwest`.
@@ -100,19 +87,13 @@ pub(super) fn short(package: &str) -> &str {
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests lie in the workspace")
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").to_owned()
 }
 
 /// What `cargo` prints, without network and without touching the lock file.
 pub(crate) fn cargo(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO"));
-    command
-        .args(arguments)
-        .args(["--locked", "--offline"])
-        .current_dir(root());
+    command.args(arguments).args(["--locked", "--offline"]).current_dir(root());
     let output = command.output().expect("cargo starts");
     assert!(
         output.status.success(),
@@ -130,21 +111,12 @@ pub(crate) fn graphs() -> &'static [Graph] {
         let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
         let metadata = cargo_metadata::MetadataCommand::parse(metadata).expect("cargo's own format");
         let tree = |package: &str| {
-            let kinds = [
-                "--edges",
-                "normal,no-proc-macro",
-                "--target",
-                "all",
-                "--all-features",
-            ];
+            let kinds = ["--edges", "normal,no-proc-macro", "--target", "all", "--all-features"];
             let shape = ["--prefix", "depth", "--format", "{p}"];
             cargo(&[&["tree", "--package", package][..], &kinds, &shape].concat())
         };
         let packages = metadata.workspace_packages();
-        packages
-            .iter()
-            .map(|package| Graph::parse(&package.name, &tree(&package.name)))
-            .collect()
+        packages.iter().map(|package| Graph::parse(&package.name, &tree(&package.name))).collect()
     })
 }
 

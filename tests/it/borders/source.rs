@@ -16,45 +16,26 @@ pub(super) fn named_paths(root: &Path, folder: &str) -> Vec<(String, Vec<String>
     let mut test_modules = Vec::new();
     for file in files {
         let words = words(&fs::read_to_string(&file).expect("a source file is readable text"));
-        test_modules.extend(
-            test_modules_of(&words)
-                .into_iter()
-                .map(|name| modules_of(&file).join(name)),
-        );
+        test_modules.extend(test_modules_of(&words).into_iter().map(|name| modules_of(&file).join(name)));
         texts.push((file, words));
     }
-    texts.retain(|(file, _)| {
-        !test_modules
-            .iter()
-            .any(|module| file.with_extension("").starts_with(module))
-    });
+    texts.retain(|(file, _)| !test_modules.iter().any(|module| file.with_extension("").starts_with(module)));
     let shown = |file: &Path| {
-        file.strip_prefix(root)
-            .expect("found below the root")
-            .to_string_lossy()
-            .replace('\\', "/")
+        file.strip_prefix(root).expect("found below the root").to_string_lossy().replace('\\', "/")
     };
-    texts
-        .iter()
-        .map(|(file, words)| (shown(file), paths(&without_tests(words))))
-        .collect()
+    texts.iter().map(|(file, words)| (shown(file), paths(&without_tests(words)))).collect()
 }
 
 /// The files below `folder` that name a crate which `is_it` knows, by a path that starts with it.
 pub(super) fn naming_crate(root: &Path, folder: &str, is_it: impl Fn(&str) -> bool) -> Vec<String> {
     let starts = |path: &String| path.split_once("::").is_some_and(|(first, _)| is_it(first));
     let files = named_paths(root, folder).into_iter();
-    files
-        .filter(|(_, paths)| paths.iter().any(starts))
-        .map(|(file, _)| file)
-        .collect()
+    files.filter(|(_, paths)| paths.iter().any(starts)).map(|(file, _)| file).collect()
 }
 
 /// Whether one of `paths` holds `name` as whole segments: `std::fs::File` holds `std::fs`, `std::fsync` does not.
 pub(super) fn names(paths: &[String], name: &str) -> bool {
-    paths
-        .iter()
-        .any(|path| format!("::{path}::").contains(&format!("::{name}::")))
+    paths.iter().any(|path| format!("::{path}::").contains(&format!("::{name}::")))
 }
 
 fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -73,14 +54,8 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The folder that holds the files of the modules which `file` declares.
 fn modules_of(file: &Path) -> PathBuf {
-    let is_root = file
-        .file_stem()
-        .is_some_and(|stem| stem == "lib" || stem == "main" || stem == "mod");
-    if is_root {
-        file.parent().map(Path::to_owned).unwrap_or_default()
-    } else {
-        file.with_extension("")
-    }
+    let is_root = file.file_stem().is_some_and(|stem| stem == "lib" || stem == "main" || stem == "mod");
+    if is_root { file.parent().map(Path::to_owned).unwrap_or_default() } else { file.with_extension("") }
 }
 
 /// The words and signs of a source text; `::` is one sign; comments and literals are left out.
@@ -129,9 +104,7 @@ fn is_word(c: char) -> bool {
 }
 
 fn skip_until(chars: &[char], from: usize, ends: impl Fn(char) -> bool) -> usize {
-    (from..chars.len())
-        .find(|index| ends(chars[*index]))
-        .unwrap_or(chars.len())
+    (from..chars.len()).find(|index| ends(chars[*index])).unwrap_or(chars.len())
 }
 
 fn skip_block_comment(chars: &[char], from: usize) -> usize {
@@ -162,9 +135,7 @@ fn skip_string(chars: &[char], from: usize) -> usize {
 fn skip_raw_string(chars: &[char], from: usize, hashes: usize) -> usize {
     let closes =
         |i: usize| chars[i] == '"' && chars[i + 1..].iter().take_while(|c| **c == '#').count() >= hashes;
-    (from..chars.len())
-        .find(|i| closes(*i))
-        .map_or(chars.len(), |i| i + 1 + hashes)
+    (from..chars.len()).find(|i| closes(*i)).map_or(chars.len(), |i| i + 1 + hashes)
 }
 
 /// Leaves out every item under `#[cfg(test)]` or `#[cfg(all(test, ...))]`.
@@ -188,15 +159,7 @@ fn test_modules_of(words: &[String]) -> Vec<&str> {
     let words = borrowed(words);
     let items = (0..words.len())
         .filter_map(|i| test_item(&words, i).map(|item| &words[item..item_end(&words, item)]));
-    items
-        .filter_map(|item| {
-            if let [.., "mod", name, ";"] = item {
-                Some(*name)
-            } else {
-                None
-            }
-        })
-        .collect()
+    items.filter_map(|item| if let [.., "mod", name, ";"] = item { Some(*name) } else { None }).collect()
 }
 
 /// Where the item begins whose test-only condition stands at `from`, if one does.
@@ -248,32 +211,21 @@ fn paths(words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let mut i = 0;
     while i < words.len() {
-        i = if is_name(words[i]) {
-            read_path(words, i, "", &mut found)
-        } else {
-            i + 1
-        };
+        i = if is_name(words[i]) { read_path(words, i, "", &mut found) } else { i + 1 };
     }
     found
 }
 
 fn read_path(words: &[&str], from: usize, prefix: &str, found: &mut Vec<String>) -> usize {
-    let mut path = if prefix.is_empty() {
-        words[from].to_owned()
-    } else {
-        format!("{prefix}::{}", words[from])
-    };
+    let mut path =
+        if prefix.is_empty() { words[from].to_owned() } else { format!("{prefix}::{}", words[from]) };
     let mut i = from + 1;
     while words.get(i) == Some(&"::") {
         match words.get(i + 1) {
             Some(&"{") => {
                 i += 2;
                 while i < words.len() && words[i] != "}" {
-                    i = if is_name(words[i]) {
-                        read_path(words, i, &path, found)
-                    } else {
-                        i + 1
-                    };
+                    i = if is_name(words[i]) { read_path(words, i, &path, found) } else { i + 1 };
                 }
                 return i + 1;
             }
@@ -333,11 +285,7 @@ fn comments_literals_and_tests_name_nothing() {
         "#[cfg(all(test, unix))] #[allow(dead_code)] fn f() { std::fs::read(x) }",
         "use std::fsync; use my_std::fs_like; self.fs(std::mem::take(x))",
     ] {
-        assert!(
-            !names(&named_in(text), "std::fs"),
-            "{text} -> {:?}",
-            named_in(text)
-        );
+        assert!(!names(&named_in(text), "std::fs"), "{text} -> {:?}", named_in(text));
     }
 }
 

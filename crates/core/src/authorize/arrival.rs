@@ -19,6 +19,7 @@ use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
 use hearthkey_domain::sealed::Sealed;
 use std::sync::{Arc, Weak};
+use tokio_util::sync::CancellationToken;
 
 /// Waits for the return of one sign-in.
 pub(super) struct Arrival {
@@ -26,6 +27,7 @@ pub(super) struct Arrival {
     id: AuthorizationId,
     caller: Caller,
     state_digest: String,
+    given_up: CancellationToken,
 }
 
 impl Arrival {
@@ -35,7 +37,13 @@ impl Arrival {
         caller: &Caller,
         state_digest: String,
     ) -> Self {
-        Self { app: Arc::downgrade(app), id, caller: caller.clone(), state_digest }
+        let (app, caller, given_up) = (Arc::downgrade(app), caller.clone(), CancellationToken::new());
+        Self { app, id, caller, state_digest, given_up }
+    }
+
+    /// Cancelled, it closes the listener.
+    pub(super) fn given_up(&self) -> CancellationToken {
+        self.given_up.clone()
     }
 }
 
@@ -63,6 +71,10 @@ impl RedirectHandler for Arrival {
             Err(_) => end_page::failed(&Error::Internal("the sign-in did not finish")),
         };
         (page, true)
+    }
+
+    async fn given_up(&self) {
+        self.given_up.cancelled().await;
     }
 }
 

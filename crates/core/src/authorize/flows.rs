@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// A sign-in and how far it is.
@@ -56,31 +57,40 @@ impl FlowState {
 const REMEMBERED: usize = 64;
 
 #[derive(Default)]
-pub(crate) struct Flows(Mutex<BTreeMap<AuthorizationId, watch::Sender<Authorization>>>);
+pub(crate) struct Flows(Mutex<BTreeMap<AuthorizationId, Flow>>);
+
+struct Flow {
+    sender: watch::Sender<Authorization>,
+    /// Cancelled when the person gives up: its listener closes.
+    given_up: CancellationToken,
+}
 
 impl Flows {
-    pub(crate) fn add(&self, authorization: Authorization, now: Timestamp) {
+    pub(crate) fn add(&self, authorization: Authorization, given_up: CancellationToken, now: Timestamp) {
         let mut flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if flows.len() >= REMEMBERED {
-            flows.retain(|_, sender| {
-                let flow = sender.borrow();
+            flows.retain(|_, flow| {
+                let flow = flow.sender.borrow();
                 !flow.state.is_final() && flow.expires_at > now
             });
         }
-        flows.insert(authorization.id, watch::Sender::new(authorization));
+        flows.insert(authorization.id, Flow { sender: watch::Sender::new(authorization), given_up });
     }
 
     pub(crate) fn advance(&self, id: AuthorizationId, state: FlowState) {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = flows.get(&id) {
-            sender.send_modify(|authorization| authorization.state = state);
+        if let Some(flow) = flows.get(&id) {
+            if state == FlowState::Cancelled {
+                flow.given_up.cancel();
+            }
+            flow.sender.send_modify(|authorization| authorization.state = state);
         }
     }
 
     pub(crate) fn get(&self, id: AuthorizationId) -> Result<watch::Receiver<Authorization>, Error> {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::NotFound { what: "sign-in", name: id.to_string() };
-        flows.get(&id).map(watch::Sender::subscribe).ok_or_else(missing)
+        flows.get(&id).map(|flow| flow.sender.subscribe()).ok_or_else(missing)
     }
 }
 

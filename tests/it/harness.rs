@@ -1,0 +1,208 @@
+//! A Hearthkey in this process: real database, HTTP client, loopback and sandbox. Only the clock, the keychain and the browser
+//! are stood in for: time has to be moved, and the rest is tested with real ones in the command line's tests.
+
+use async_trait::async_trait;
+use hearthkey_api::doors::client::Client;
+use hearthkey_api::{Caller, Hearthkey};
+use hearthkey_connectors::Catalog;
+use hearthkey_core::authorize::{FlowState, Wish};
+use hearthkey_core::{Error, Owner, OwnerKind, Ports};
+use hearthkey_domain::Secret;
+use hearthkey_domain::activity::Door;
+use hearthkey_domain::connection::Connection;
+use hearthkey_domain::ports::{Browser, Clock, Host, KeyStore, KeyStoreError};
+use hearthkey_platform::entropy::KernelEntropy;
+use hearthkey_platform::http::HttpClient;
+use hearthkey_platform::loopback::LoopbackRedirects;
+use hearthkey_sandbox::{Options, Sandbox};
+use hearthkey_store::VaultDb;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use url::Url;
+
+/// The wall clock, moved by hand. Waiting ends when the clock is moved far enough.
+pub(crate) struct TestClock(tokio::sync::watch::Sender<SignedDuration>);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        self.0.send_modify(|ahead| *ahead += by);
+    }
+}
+
+#[async_trait]
+impl Clock for TestClock {
+    /// Real time, so that real servers agree, and what it was moved by.
+    fn now(&self) -> Timestamp {
+        hearthkey_platform::clock::SystemClock.now() + *self.0.borrow()
+    }
+
+    async fn sleep_until(&self, when: Timestamp) {
+        let mut moved = self.0.subscribe();
+        while self.now() < when {
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A keychain in memory, in any state.
+#[derive(Default)]
+pub(crate) struct TestKeychain {
+    pub(crate) items: Mutex<BTreeMap<String, String>>,
+    pub(crate) trouble: Mutex<Option<KeyStoreError>>,
+}
+
+#[async_trait]
+impl KeyStore for TestKeychain {
+    async fn read(&self, vault: &str) -> Result<Option<Secret>, KeyStoreError> {
+        match &*self.trouble.lock().unwrap() {
+            Some(trouble) => Err(trouble.clone()),
+            None => Ok(self.items.lock().unwrap().get(vault).map(|item| Secret::new(item.as_str()))),
+        }
+    }
+
+    async fn write(&self, vault: &str, value: Secret) -> Result<(), KeyStoreError> {
+        match &*self.trouble.lock().unwrap() {
+            Some(trouble) => Err(trouble.clone()),
+            None => {
+                self.items.lock().unwrap().insert(vault.to_owned(), value.expose().to_owned());
+                Ok(())
+            }
+        }
+    }
+}
+
+struct NoBrowser;
+
+#[async_trait]
+impl Browser for NoBrowser {
+    async fn open(&self, _: &Url) -> Result<(), String> {
+        Err("none in tests".to_owned())
+    }
+}
+
+#[async_trait]
+impl Host for NoBrowser {
+    fn hand_over(&self) -> Result<(), String> {
+        Err("tests do not give way".to_owned())
+    }
+
+    fn show_window(&self) -> Result<(), String> {
+        Err("tests have no window".to_owned())
+    }
+}
+
+/// A Hearthkey and the sandbox beside it.
+pub(crate) struct World {
+    pub(crate) app: Arc<Hearthkey>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) keychain: Arc<TestKeychain>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: Arc<tempfile::TempDir>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Options { auto_approve: true, ..Options::default() }).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Arc::new(TestClock(tokio::sync::watch::Sender::new(SignedDuration::ZERO)));
+        let keychain = Arc::new(TestKeychain::default());
+        let app = start(&folder, &clock, &keychain);
+        Self { app, clock, keychain, sandbox, folder }
+    }
+
+    /// Ends this Hearthkey and starts one over the same profile.
+    pub(crate) async fn restart(&mut self) {
+        self.app.settle().await;
+        self.app = start(&self.folder, &self.clock, &self.keychain);
+    }
+
+    /// Closes the database, so that a test can change it, and starts again.
+    pub(crate) async fn change_database(&mut self, change: impl FnOnce(PathBuf)) {
+        self.app.settle().await;
+        let elsewhere = Arc::new(tempfile::tempdir().unwrap());
+        self.app = start(&elsewhere, &self.clock, &Arc::default());
+        change(self.folder.path().join("vault.db"));
+        self.app = start(&self.folder, &self.clock, &self.keychain);
+    }
+
+    pub(crate) fn wish(&self) -> Wish {
+        let values = BTreeMap::from([("base_url".to_owned(), self.sandbox.base_url())]);
+        Wish { connector: "sandbox".into(), values, ..Wish::default() }
+    }
+
+    /// Signs in at the sandbox, whose page approves by itself, and gives the state the flow ended in.
+    pub(crate) async fn sign_in(&self, wish: Wish) -> Result<FlowState, Error> {
+        let flow = self.app.begin_authorization(&caller(), wish).await?;
+        browse(flow.authorize_url.as_str()).await;
+        let mut states = self.app.watch_authorization(flow.id)?;
+        let mut last = FlowState::Waiting;
+        while let Some(flow) = states.next().await {
+            last = flow.state;
+        }
+        Ok(last)
+    }
+
+    /// A sandbox connection.
+    pub(crate) async fn connected(&self, label: &str) -> Connection {
+        let wish = Wish { label: Some(label.to_owned()), ..self.wish() };
+        match self.sign_in(wish).await.unwrap() {
+            FlowState::Connected(id) => self.app.connection(&id.to_string()).await.unwrap().0,
+            other => panic!("not connected: {other:?}"),
+        }
+    }
+
+    /// How often the token endpoint was asked for a grant, and with what outcome.
+    pub(crate) fn token_requests(&self, grant: &str) -> Vec<String> {
+        let journal = self.sandbox.journal();
+        let asked = journal.iter().filter(|entry| entry.grant_type.as_deref() == Some(grant));
+        let outcome = |text: &str| text.split_once(": ").map_or(text, |(_, outcome)| outcome).to_owned();
+        asked.map(|entry| outcome(entry.outcome.as_deref().unwrap_or_default())).collect()
+    }
+
+    /// A client at the socket's door, over a stream in memory.
+    pub(crate) async fn client(&self) -> Client {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(hearthkey_api::doors::server::serve(far, Arc::clone(&self.app), caller()));
+        Client::new(near).await.unwrap()
+    }
+}
+
+fn start(folder: &tempfile::TempDir, clock: &Arc<TestClock>, keychain: &Arc<TestKeychain>) -> Arc<Hearthkey> {
+    let ports = Ports {
+        clock: clock.clone(),
+        entropy: Arc::new(KernelEntropy),
+        http: Arc::new(HttpClient::new().unwrap()),
+        keys: keychain.clone(),
+        store: Arc::new(VaultDb::open(&folder.path().join("vault.db")).unwrap()),
+        browser: Arc::new(NoBrowser),
+        loopback: Arc::new(LoopbackRedirects::default()),
+        sandbox: None,
+        host: Arc::new(NoBrowser),
+    };
+    let owner = Owner {
+        kind: OwnerKind::Serve,
+        pid: std::process::id(),
+        since: clock.now(),
+        version: "0.0.0".into(),
+        profile: folder.path().display().to_string(),
+    };
+    Hearthkey::new(ports, Catalog::built_in().unwrap(), owner)
+}
+
+pub(crate) fn caller() -> Caller {
+    Caller { door: Door::Socket, program: Some("test".into()) }
+}
+
+/// Follows redirects as a browser does, and gives the last page.
+pub(crate) async fn browse(address: &str) -> (u16, String) {
+    let reply = reqwest::get(address).await.unwrap();
+    (reply.status().as_u16(), reply.text().await.unwrap())
+}

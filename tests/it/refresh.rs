@@ -1,0 +1,137 @@
+//! Renewing: once, for everyone who waits, and never at the cost of what is held.
+
+use crate::harness::{World, caller};
+use hearthkey_api::operations::connections::Request;
+use hearthkey_core::connections::{Reply, UsageRequest};
+use hearthkey_core::{Error, ErrorKind};
+use hearthkey_domain::connection::Status;
+use hearthkey_sandbox::{Fault, FaultKind, Nth, Options};
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+async fn profile(world: &World) -> Result<Reply, Error> {
+    let wanted = UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
+    world.app.request(&caller(), "Demo", wanted).await
+}
+
+fn at_token(nth: Nth, kind: FaultKind) -> Vec<Fault> {
+    vec![Fault { route: "/token".into(), method: None, nth, kind }]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_callers_of_an_ended_token_make_one_token_request() {
+    let world =
+        World::with(Options { auto_approve: true, requests_per_minute: 10_000, ..Options::default() }).await;
+    world.connected("Demo").await;
+    world.clock.advance(SignedDuration::from_secs(300));
+    world.sandbox.set_faults(at_token(Nth::Every, FaultKind::Delay { ms: 200 }));
+    let callers: Vec<_> = (0..200)
+        .map(|_| {
+            let app = Arc::clone(&world.app);
+            tokio::spawn(async move {
+                let wanted =
+                    UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
+                app.request(&caller(), "Demo", wanted).await.unwrap().status
+            })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), 200);
+    }
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
+}
+
+#[tokio::test]
+async fn a_token_the_provider_refuses_is_renewed_once_and_the_call_repeated() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+    assert_eq!(world.token_requests("refresh_token").len(), 1);
+}
+
+#[tokio::test]
+async fn new_tokens_are_in_the_database_before_they_are_used() {
+    let mut world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    profile(&world).await.unwrap();
+    world.restart().await;
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"], "the stored pair is the new one");
+}
+
+#[tokio::test]
+async fn a_sign_in_the_provider_ended_says_so_and_is_not_asked_for_again() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.revoke_grants();
+    for _ in 0..3 {
+        assert_eq!(profile(&world).await.unwrap_err().kind(), ErrorKind::ReauthorizationRequired);
+    }
+    assert_eq!(world.token_requests("refresh_token").len(), 1);
+    let (connection, _) = world.app.connection("Demo").await.unwrap();
+    let Status::NeedsReconnect { reason } = connection.status else { panic!("{:?}", connection.status) };
+    assert!(reason.contains("invalid_grant"), "{reason}");
+    assert!(connection.oauth.unwrap().renewable, "the refresh token is kept");
+}
+
+#[tokio::test]
+async fn a_providers_bad_hour_costs_nothing() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    world.sandbox.set_faults(at_token(Nth::Every, FaultKind::Status { status: 503, body: None }));
+    for _ in 0..3 {
+        assert_eq!(profile(&world).await.unwrap_err().kind(), ErrorKind::UpstreamUnavailable);
+    }
+    assert_eq!(world.token_requests("refresh_token").len(), 1, "it is not asked again at once");
+    assert_eq!(world.app.connection("Demo").await.unwrap().0.status, Status::Active);
+    world.sandbox.set_faults(vec![]);
+    world.clock.advance(SignedDuration::from_secs(11));
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_cut_a_refresh_short() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    world.sandbox.set_faults(at_token(Nth::Every, FaultKind::Delay { ms: 100 }));
+    let mut client = world.client().await;
+    let input = Request { connection: "Demo".into(), path: "/api/profile".into(), ..Default::default() };
+    // Gone before the token endpoint can have answered, but not before it was asked.
+    let asked = async {
+        while world.token_requests("refresh_token").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = client.call(&input) => panic!("the refresh is delayed"),
+        () = asked => drop(client),
+    }
+    world.app.settle().await;
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
+    let (connection, _) = world.app.connection("Demo").await.unwrap();
+    assert!(connection.last_refreshed_at.is_some(), "the new pair was stored");
+}
+
+#[tokio::test]
+async fn a_rename_during_a_refresh_costs_no_tokens() {
+    let world = World::new().await;
+    let id = world.connected("Demo").await.id.to_string();
+    world.sandbox.expire_access_tokens();
+    world.sandbox.set_faults(at_token(Nth::Every, FaultKind::Delay { ms: 50 }));
+    let rename = async {
+        while world.token_requests("refresh_token").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        world.app.rename_connection(&id, "Renamed").await.unwrap();
+    };
+    let (used, ()) = tokio::join!(profile(&world), rename);
+    assert_eq!(used.unwrap().status, 200);
+    let (connection, _) = world.app.connection("Renamed").await.unwrap();
+    assert!(connection.last_refreshed_at.is_some());
+}

@@ -1,0 +1,57 @@
+//! Disconnecting: stops at once, can be undone for thirty seconds, then is told to the provider and gone.
+
+use crate::harness::{World, caller};
+use hearthkey_core::ErrorKind;
+use hearthkey_core::connections::UsageRequest;
+use hearthkey_domain::connection::Status;
+use hearthkey_sandbox::{Fault, FaultKind, Nth};
+use jiff::SignedDuration;
+
+fn revocations(world: &World) -> usize {
+    world.sandbox.journal().iter().filter(|entry| entry.path == "/revoke").count()
+}
+
+#[tokio::test]
+async fn a_disconnect_can_be_undone_for_thirty_seconds() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.app.disconnect(&caller(), "Demo", false).await.unwrap();
+    let wanted = || UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
+    let refused = world.app.request(&caller(), "Demo", wanted()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    world.clock.advance(SignedDuration::from_secs(29));
+    world.app.tick().await;
+    let restored = world.app.restore_connection(&caller(), "Demo").await.unwrap();
+    assert_eq!(restored.status, Status::Active);
+    assert_eq!(world.app.request(&caller(), "Demo", wanted()).await.unwrap().status, 200);
+    assert_eq!(revocations(&world), 0);
+}
+
+#[tokio::test]
+async fn after_that_it_is_revoked_and_gone_even_over_a_restart() {
+    let mut world = World::new().await;
+    world.connected("Demo").await;
+    world.app.disconnect(&caller(), "Demo", false).await.unwrap();
+    assert!(world.app.is_busy().await, "the process stays for it");
+    world.restart().await;
+    world.clock.advance(SignedDuration::from_secs(31));
+    world.app.tick().await;
+    assert_eq!(world.app.connections().await.unwrap(), []);
+    assert_eq!(revocations(&world), 1);
+    assert!(!world.app.is_busy().await);
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_told_does_not_keep_it() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    let fault = FaultKind::Status { status: 500, body: None };
+    world.sandbox.set_faults(vec![Fault {
+        route: "/revoke".into(),
+        method: None,
+        nth: Nth::Every,
+        kind: fault,
+    }]);
+    assert_eq!(world.app.disconnect(&caller(), "Demo", true).await.unwrap(), None);
+    assert_eq!(world.app.connections().await.unwrap(), []);
+}

@@ -1,0 +1,181 @@
+//! Signing in: what a person sees of it, and what an attacker on the same machine can do to it.
+
+use crate::harness::{World, browse, caller};
+use hearthkey_core::ErrorKind;
+use hearthkey_core::authorize::{FlowState, OwnClient, Wish};
+use hearthkey_core::connections::UsageRequest;
+use hearthkey_domain::Secret;
+use hearthkey_domain::connection::Status;
+use hearthkey_sandbox::{Fault, FaultKind, Nth, Options};
+use jiff::SignedDuration;
+
+fn failure(state: FlowState) -> (ErrorKind, String) {
+    match state {
+        FlowState::Failed(failure) => (failure.kind, failure.message),
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_with_a_connection_that_works() {
+    let world = World::new().await;
+    let connection = world.connected("Demo").await;
+    assert_eq!(connection.identity.display(), Some("anna@studio-nord.example"));
+    assert_eq!(connection.status, Status::Active);
+    let report = world.app.test_connection(&caller(), "demo").await.unwrap();
+    assert!(report.ok, "{}", report.message);
+    let wanted = UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
+    let reply = world.app.request(&caller(), "Demo", wanted).await.unwrap();
+    assert_eq!(reply.status, 200);
+    assert_eq!(world.token_requests("authorization_code"), ["issued"]);
+}
+
+#[tokio::test]
+async fn accounts_of_one_service_get_names_of_their_own() {
+    let world = World::new().await;
+    for label in ["Sandbox", "Sandbox 2"] {
+        world.sign_in(world.wish()).await.unwrap();
+        assert!(world.app.connection(label).await.is_ok(), "{label}");
+    }
+    let taken = Wish { label: Some("SANDBOX".into()), ..world.wish() };
+    let refused = world.sign_in(taken).await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.hint().unwrap()),
+        (ErrorKind::Conflict, "Choose another name.".into())
+    );
+}
+
+#[tokio::test]
+async fn a_return_that_is_not_the_flows_changes_nothing() {
+    let world = World::new().await;
+    let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    let redirect = flow.redirect_uri.as_str();
+    for foreign in ["?state=x&code=y", "?code=y", "", "?state=a&state=b&code=c", "?error=access_denied"] {
+        let (status, page) = browse(&format!("{redirect}{foreign}")).await;
+        assert_eq!(status, 400, "{foreign}");
+        assert!(page.contains("not a sign-in that Hearthkey waits for"), "{foreign}");
+    }
+    assert_eq!(world.token_requests("authorization_code"), Vec::<String>::new());
+    let (status, page) = browse(flow.authorize_url.as_str()).await;
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("connected as anna@studio-nord.example"), "{page}");
+}
+
+#[tokio::test]
+async fn a_state_works_once() {
+    let world = World::with(Options { auto_approve: false, ..Options::default() }).await;
+    let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    let state = flow.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let iss = world.sandbox.base_url();
+    let denied = format!("{}?error=access_denied&state={state}&iss={iss}", flow.redirect_uri);
+    assert!(browse(&denied).await.1.contains("The sign-in was declined"));
+    let again = reqwest::get(&denied).await;
+    assert!(again.is_err() || again.unwrap().status() != 200);
+    let ended = world.app.authorization(flow.id).unwrap().state;
+    assert_eq!(failure(ended), (ErrorKind::ProviderRejected, "the sign-in was declined".into()));
+}
+
+#[tokio::test]
+async fn an_answer_of_another_server_is_refused() {
+    let world = World::new().await;
+    let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    let state = flow.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let mixed_up = format!("{}?code=theirs&state={state}&iss=https://evil.example", flow.redirect_uri);
+    assert!(browse(&mixed_up).await.1.contains("Stopped for your safety"));
+    assert_eq!(world.token_requests("authorization_code"), Vec::<String>::new(), "the code went nowhere");
+}
+
+#[tokio::test]
+async fn a_sign_in_survives_a_restart_and_ends_after_ten_minutes() {
+    let mut world = World::new().await;
+    let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    let late = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    world.restart().await;
+    world.app.resume_authorizations().await.unwrap();
+    let (status, page) = browse(flow.authorize_url.as_str()).await;
+    assert_eq!(status, 200, "{page}");
+    assert_eq!(world.app.connections().await.unwrap().len(), 1);
+    let mut states = world.app.watch_authorization(late.id).unwrap();
+    assert_eq!(states.next().await.unwrap().state, FlowState::Waiting);
+    world.clock.advance(SignedDuration::from_mins(11));
+    let ended = states.next().await.unwrap().state;
+    assert_eq!(failure(ended).1, "this sign-in was started more than ten minutes ago");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_given_up_lets_its_port_go() {
+    let world = World::new().await;
+    let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    world.app.cancel_authorization(flow.id).await.unwrap();
+    assert_eq!(world.app.authorization(flow.id).unwrap().state, FlowState::Cancelled);
+    let late = reqwest::get(flow.authorize_url.as_str()).await;
+    assert!(late.is_err() || late.unwrap().status() != 200);
+    assert_eq!(world.app.connections().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_the_token_endpoint_does_is_told_in_words() {
+    for (kind, expected, words) in [
+        (
+            FaultKind::ErrorInside200 { error: "invalid_client".into() },
+            ErrorKind::ProviderRejected,
+            "invalid_client",
+        ),
+        (FaultKind::HtmlWith200, ErrorKind::ProviderRejected, "a token response"),
+        (FaultKind::Status { status: 503, body: None }, ErrorKind::UpstreamUnavailable, "status 503"),
+        (
+            FaultKind::Truncated { bytes: 10 },
+            ErrorKind::UpstreamUnavailable,
+            "before its answer was complete",
+        ),
+        (FaultKind::Huge { bytes: 3_000_000 }, ErrorKind::UpstreamUnavailable, "more than the 1048576 bytes"),
+        (
+            FaultKind::Redirect { location: "/elsewhere".into(), status: 307 },
+            ErrorKind::ProviderRejected,
+            "token",
+        ),
+    ] {
+        let world = World::new().await;
+        let fault = Fault { route: "/token".into(), method: None, nth: Nth::Every, kind: kind.clone() };
+        world.sandbox.set_faults(vec![fault]);
+        let (found, message) = failure(world.sign_in(world.wish()).await.unwrap());
+        assert_eq!(found, expected, "{kind:?}: {message}");
+        assert!(message.contains(words), "{kind:?}: {message}");
+        assert_eq!(world.app.connections().await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_will_not_say_who_one_is_does_not_cost_the_sign_in() {
+    let world = World::new().await;
+    let status = FaultKind::Status { status: 500, body: None };
+    world.sandbox.set_faults(vec![Fault {
+        route: "/userinfo".into(),
+        method: None,
+        nth: Nth::Every,
+        kind: status,
+    }]);
+    assert_eq!(world.connected("Nameless").await.identity.display(), None);
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_is_kept_for_the_next_time() {
+    let world = World::new().await;
+    let issuer = || [("issuer".to_owned(), world.sandbox.base_url())].into();
+    // The sandbox knows no `openid`, so that the flow ends there; what is asked is who asks.
+    let wish =
+        |client| Wish { connector: "openid-connect".into(), values: issuer(), client, ..Wish::default() };
+    let missing = world.app.begin_authorization(&caller(), wish(None)).await.unwrap_err();
+    assert!(missing.to_string().contains("register one with the redirect http://127.0.0.1/oauth/callback"));
+    let own = OwnClient {
+        client_id: "hearthkey-confidential".into(),
+        client_secret: Some(Secret::new("sandbox-secret")),
+    };
+    for client in [Some(own), None] {
+        let flow = world.app.begin_authorization(&caller(), wish(client)).await.unwrap();
+        let asks =
+            flow.authorize_url.query_pairs().find(|(name, _)| name == "client_id").unwrap().1.into_owned();
+        assert_eq!(asks, "hearthkey-confidential");
+        assert!(!flow.authorize_url.as_str().contains("sandbox-secret"));
+    }
+}

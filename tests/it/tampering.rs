@@ -1,0 +1,72 @@
+//! Editing the database: what is sealed is bound to its place, and one row that does not open blocks no other.
+
+use crate::harness::{World, caller};
+use hearthkey_core::ErrorKind;
+use hearthkey_core::connections::UsageRequest;
+use std::path::PathBuf;
+
+async fn outcome(world: &World, name: &str) -> Result<u16, ErrorKind> {
+    let wanted = UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
+    let reply = world.app.request(&caller(), name, wanted).await;
+    reply.map(|reply| reply.status).map_err(|error| error.kind())
+}
+
+/// Changes the database of two working connections, and gives what each of them does after.
+async fn after(statement: &str) -> [Result<u16, ErrorKind>; 2] {
+    let mut world = World::new().await;
+    for label in ["One", "Two"] {
+        world.connected(label).await;
+    }
+    world
+        .change_database(|file: PathBuf| {
+            let database = rusqlite::Connection::open(file).unwrap();
+            assert!(database.execute(statement, []).unwrap() > 0, "{statement} changes nothing");
+        })
+        .await;
+    [outcome(&world, "One").await, outcome(&world, "Two").await]
+}
+
+const ONE: &str = "(SELECT id FROM connections WHERE label = 'One')";
+const TWO: &str = "(SELECT id FROM connections WHERE label = 'Two')";
+
+#[tokio::test]
+async fn a_policy_that_was_edited_closes_the_credential() {
+    let elsewhere = "policy || 'https://zz.evil.example' || char(10)";
+    let edit = format!("UPDATE credentials SET policy = {elsewhere} WHERE connection = {ONE}");
+    assert_eq!(after(&edit).await, [Err(ErrorKind::KeyLost), Ok(200)]);
+}
+
+#[tokio::test]
+async fn an_envelope_in_another_row_does_not_open() {
+    let source = format!("(SELECT sealed FROM credentials WHERE connection = {TWO})");
+    let edit = format!("UPDATE credentials SET sealed = {source} WHERE connection = {ONE}");
+    assert_eq!(after(&edit).await, [Err(ErrorKind::KeyLost), Ok(200)]);
+}
+
+#[tokio::test]
+async fn an_envelope_that_was_cut_does_not_open() {
+    let edit = format!("UPDATE credentials SET sealed = substr(sealed, 1, 200) WHERE connection = {ONE}");
+    assert_eq!(after(&edit).await, [Err(ErrorKind::KeyLost), Ok(200)]);
+}
+
+#[tokio::test]
+async fn an_address_that_was_edited_is_outside_the_policy() {
+    let elsewhere = "replace(record, '\"base_url\":\"http://127.0.0.1', '\"base_url\":\"http://127.0.0.2')";
+    let edit = format!("UPDATE connections SET record = {elsewhere} WHERE label = 'One'");
+    assert_eq!(after(&edit).await, [Err(ErrorKind::PermissionDenied), Ok(200)]);
+}
+
+#[tokio::test]
+async fn the_doctor_names_the_row_that_does_not_open() {
+    let mut world = World::new().await;
+    world.connected("Broken").await;
+    world
+        .change_database(|file| {
+            let database = rusqlite::Connection::open(file).unwrap();
+            database.execute("UPDATE credentials SET sealed = zeroblob(300)", []).unwrap();
+        })
+        .await;
+    let checks = world.app.examine().await;
+    let vault = checks.iter().find(|check| check.id == "vault").unwrap();
+    assert_eq!(vault.detail, "unreadable: Broken");
+}
