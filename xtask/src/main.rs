@@ -12,6 +12,7 @@
 
 mod artifacts;
 mod checkout;
+mod generate;
 mod invocation;
 mod packages;
 mod run;
@@ -45,6 +46,8 @@ enum Command {
     Run(run::Options),
     /// Run every check in order and print a summary
     Test(test::Options),
+    /// Write anew what is generated from the code: OpenAPI, schema, the interface's types and marks
+    Generate,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -54,13 +57,15 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test                    every check, stop at the first failure
   cargo xtask test --skip-e2e         all but the end-to-end tests
   cargo xtask test --only clippy      one check (`--list` names them)
-  cargo xtask test --keep-going       every check, even after a failure";
+  cargo xtask test --keep-going       every check, even after a failure
+  cargo xtask generate                after an operation, view or manifest type changed";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = Checkout::locate().and_then(|checkout| match &arguments.command {
         Command::Run(options) => run::run(&checkout, options),
         Command::Test(options) => test::run(&checkout, options),
+        Command::Generate => generate::run(&checkout),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("\nerror: {error:#}");
