@@ -1,0 +1,108 @@
+// Pictures of the pages with the core in memory, to look at: npx vite build --mode demo && npm run shots [filter]
+// Fails when the page broke the window's policy or wrote an error.
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { preview } from 'vite';
+
+const out = fileURLToPath(new URL('../shots/', import.meta.url));
+mkdirSync(out, { recursive: true });
+
+const server = await preview({ root: fileURLToPath(new URL('..', import.meta.url)), mode: 'demo', build: { outDir: 'dist-demo' }, preview: { port: 4199, strictPort: true } });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+const big = { width: 1240, height: 800 };
+const small = { width: 900, height: 600 };
+const click = (id) => (page) => page.getByTestId(id).first().click();
+const settle = (page) => page.waitForTimeout(350);
+const chooseCard = (id) => click(`connector-card-${id}`);
+
+const typeKey = async (page) => {
+  await chooseCard('stripe')(page);
+  await page.getByTestId('field-key').fill('rk_live_51Nv0000000000004f2a');
+  await page.waitForTimeout(800);
+};
+const oauth = async (page) => {
+  await chooseCard('sandbox')(page);
+  await page.getByTestId('dialog-submit').click();
+  await page.getByTestId('authorize-url').waitFor();
+};
+const ended = async (page) => {
+  await oauth(page);
+  await page.locator('[data-testid=connected], [data-testid=connect-failed]').waitFor();
+};
+
+const pages = [
+  ['connected', '', big],
+  ['connected', '', small],
+  ['selected', '', big, (page) => page.locator('[data-label="Work calendar"] button').first().click()],
+  ['detail-page', '', small, (page) => page.locator('[data-label="Studio repositories"] button').first().click()],
+  ['focus', '', big, async (page) => { await page.getByTestId('search').focus(); await page.keyboard.press('ArrowDown'); await page.keyboard.press('ArrowDown'); }],
+  ['menu', '', big, (page) => page.getByRole('button', { name: 'More for Payments', exact: true }).click()],
+  ['disconnected', '', big, async (page) => { await page.locator('[data-label="Payments"] button').first().click(); await click('disconnect-button')(page); }],
+  ['disconnected', '', small, async (page) => { await page.locator('[data-label="Payments"] button').first().focus(); await page.keyboard.press('d'); }],
+  ['tested', '', big, async (page) => { await page.locator('[data-label="Payments"] button').first().click(); await click('test-button')(page); await page.getByTestId('test-result').waitFor(); }],
+  ['failed-test', 'story=failed-test', big, async (page) => { await page.locator('[data-label="Payments (test)"] button').first().click(); await click('test-button')(page); await page.getByTestId('test-result').waitFor(); await page.locator('.result summary').click(); }],
+  ['search', '', big, (page) => page.getByTestId('search').fill('pay')],
+  ['nothing', '', big, (page) => page.getByTestId('search').fill('zzz')],
+  ['empty', 'story=empty', big],
+  ['empty', 'story=empty', small],
+  ['loading', 'story=loading', big],
+  ['problem', 'story=problem', big],
+  ['trouble', 'story=trouble', big],
+  ['trouble', 'story=trouble', small],
+  ['many', 'story=many', big],
+  ['chooser', '', big, click('connect-button')],
+  ['key', '', big, typeKey],
+  ['key', '', small, typeKey],
+  ['key-failed', 'story=failed-test', big, typeKey],
+  ['key-invalid', '', big, async (page) => { await chooseCard('stripe')(page); await page.getByTestId('field-key').fill('abc'); await click('dialog-submit')(page); }],
+  ['client', '', big, chooseCard('google-calendar')],
+  ['client', '', small, chooseCard('google-calendar')],
+  ['tabs', '', big, chooseCard('github')],
+  ['issuer', '', big, chooseCard('openid')],
+  ['sandbox', 'story=empty', big, click('try-sandbox')],
+  ['waiting', 'outcome=never', big, oauth],
+  ['done', '', big, ended],
+  ['denied', 'outcome=denied', big, ended],
+  ['unreachable', 'outcome=unreachable', big, ended],
+  ['rename', '', big, async (page) => { await page.locator('[data-label="Payments"] button').first().click(); await page.keyboard.press('r'); }],
+  ['zoom-200', '', { width: 620, height: 400 }],
+  ['zoom-200-small', '', { width: 450, height: 300 }],
+  ['zoom-200-dialog', '', { width: 450, height: 300 }, chooseCard('stripe')],
+];
+
+const wanted = process.argv[2];
+const faults = [];
+for (const [name, query, viewport, act] of pages) {
+  if (wanted && !name.includes(wanted)) continue;
+  for (const theme of ['light', 'dark']) {
+    const page = await browser.newPage({ viewport, colorScheme: theme });
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) faults.push(`${name}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
+    try {
+      await page.goto(`http://127.0.0.1:4199/?${query}`);
+      await page.waitForTimeout(250);
+      await act?.(page);
+    } catch (error) {
+      faults.push(`${name}: ${error.message.split('\n')[0]}`);
+    }
+    await settle(page);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+    if (overflow) faults.push(`${name}: wider than the window`);
+    await page.screenshot({ path: `${out}${name}-${viewport.width}-${theme}.png` });
+    await page.close();
+  }
+}
+await browser.close();
+await new Promise((done) => server.httpServer.close(done));
+if (faults.length > 0) {
+  console.error(Array.from(new Set(faults)).join('\n'));
+  process.exitCode = 1;
+}
+process.exit();

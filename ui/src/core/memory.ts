@@ -1,0 +1,227 @@
+// A core that lives in memory: what tests and the demo talk to. It answers like the real one, remembers what it was asked,
+// and can be told to refuse, to wait, or to be in trouble.
+import type { Backend } from './backend';
+import type {
+  ActivityView,
+  AppStatus,
+  AuthorizationView,
+  Change,
+  ConnectionView,
+  ConnectorView,
+  Operations,
+  Problem,
+  TestReport,
+  VaultView,
+  Watches,
+} from './contract';
+
+type Name = keyof Operations;
+type Answers = { [N in Name]: (input: Operations[N]['input']) => Operations[N]['output'] };
+
+export interface World {
+  status: AppStatus;
+  connectors: ConnectorView[];
+  connections: ConnectionView[];
+  activity: Record<string, ActivityView[]>;
+}
+
+/** How long a disconnected account can be brought back. */
+const UNDO_MS = 30_000;
+const AUTHORIZATION_MS = 600_000;
+
+export class MemoryBackend implements Backend {
+  readonly world: World;
+  /** Everything that was asked, in order. */
+  readonly asked: { name: string; input: unknown }[] = [];
+  /** Operations that reject, and with what. */
+  readonly refusals = new Map<Name, Problem>();
+  /** Operations that answer only once told to. */
+  readonly #held = new Map<Name, (() => void)[]>();
+  /** What a test of a connection or a key finds; fine when nothing is set. */
+  report: ((input: { connection?: string; secrets?: Record<string, string> }) => TestReport) | undefined;
+  /** How long an answer takes. */
+  delayMs = 0;
+  /** What the vault says to the next try. */
+  vaultAfterRetry: VaultView = { state: 'open' };
+
+  #next = 1;
+  #changes = new Set<(change: Change) => void>();
+  #authorizations = new Map<string, { view: AuthorizationView; label: string; listeners: Set<(view: AuthorizationView) => void> }>();
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  async call<N extends Name>(name: N, input: Operations[N]['input']): Promise<Operations[N]['output']> {
+    this.asked.push({ name, input: structuredClone(input) });
+    const waiting = this.#held.get(name);
+    if (waiting) await new Promise<void>((go) => waiting.push(go));
+    if (this.delayMs > 0) await new Promise((go) => setTimeout(go, this.delayMs));
+    const refusal = this.refusals.get(name);
+    if (refusal) throw refusal;
+    return structuredClone(this.#answers[name](input));
+  }
+
+  async watch<N extends keyof Watches>(
+    name: N,
+    input: Watches[N]['input'],
+    onMessage: (message: Watches[N]['message']) => void,
+  ): Promise<() => void> {
+    this.asked.push({ name, input: structuredClone(input) });
+    if (name === 'changes.watch') {
+      const listener = onMessage as (change: Change) => void;
+      this.#changes.add(listener);
+      return () => this.#changes.delete(listener);
+    }
+    const { authorization } = input as { authorization: string };
+    const listener = onMessage as (view: AuthorizationView) => void;
+    const found = this.#authorizations.get(authorization);
+    found?.listeners.add(listener);
+    if (found) listener(structuredClone(found.view));
+    return () => found?.listeners.delete(listener);
+  }
+
+  /** How often an operation was asked. */
+  count(name: Name): number {
+    return this.asked.filter((one) => one.name === name).length;
+  }
+
+  /** The input of the latest call of an operation. */
+  last<N extends Name>(name: N): Operations[N]['input'] | undefined {
+    return this.asked.findLast((one) => one.name === name)?.input as Operations[N]['input'] | undefined;
+  }
+
+  /** Makes an operation wait; the returned function lets the n-th waiting call answer. */
+  hold(name: Name): (index?: number) => void {
+    const waiting: (() => void)[] = [];
+    this.#held.set(name, waiting);
+    return (index = 0) => waiting[index]?.();
+  }
+
+  tell(change: Change): void {
+    for (const listener of this.#changes) listener(change);
+  }
+
+  /** The browser came back, or did not. */
+  finish(state: 'exchanging' | 'connected' | 'failed' | 'cancelled', problem?: Problem): void {
+    const found = Array.from(this.#authorizations.values()).findLast(({ view }) => view.state === 'waiting' || view.state === 'exchanging');
+    if (!found) return;
+    let connection: string | undefined;
+    if (state === 'connected') {
+      const connector = this.#connector(found.view.connector);
+      const made = this.#make(connector, connector.methods[0]?.id ?? 'oauth', found.label, {
+        display: 'anna@studio-nord.example',
+        email: 'anna@studio-nord.example',
+        name: 'Anna Lindqvist',
+      });
+      connection = made.id;
+    }
+    found.view = { ...found.view, state, ...(connection && { connection }), ...(problem && { problem }) };
+    for (const listener of found.listeners) listener(structuredClone(found.view));
+    if (connection) this.tell({ topic: 'connections' });
+  }
+
+  readonly #answers: Answers = {
+    'app.status': () => this.world.status,
+    'connectors.list': () => ({ connectors: this.world.connectors }),
+    'connections.list': () => ({ connections: this.world.connections }),
+    'connections.show': ({ connection }) => ({
+      connection: this.#connection(connection),
+      activity: this.world.activity[connection] ?? [],
+    }),
+    'authorizations.begin': ({ connector, label }) => {
+      const id = `auth_${this.#next++}`;
+      const redirect_uri = 'http://127.0.0.1:49152/oauth/callback';
+      const view: AuthorizationView = {
+        id,
+        connector,
+        authorize_url: `https://accounts.${connector}.example/o/oauth2/v2/auth?response_type=code&client_id=4471-q8m2&redirect_uri=${encodeURIComponent(redirect_uri)}&scope=openid%20email&state=u1Zt7w&code_challenge=E9Melhoa2Owv&code_challenge_method=S256`,
+        redirect_uri,
+        expires_at: new Date(Date.now() + AUTHORIZATION_MS).toISOString(),
+        browser_opened: true,
+        state: 'waiting',
+      };
+      this.#authorizations.set(id, { view, label: label ?? this.#connector(connector).name, listeners: new Set() });
+      return view;
+    },
+    'authorizations.reopen': () => ({}),
+    'authorizations.cancel': ({ authorization }) => {
+      const found = this.#authorizations.get(authorization);
+      if (found?.view.state === 'waiting') found.view = { ...found.view, state: 'cancelled' };
+      return {};
+    },
+    'credentials.check': (input) => this.#report(input),
+    'connections.add': ({ connector, method, label, secrets }) => {
+      const report = this.#report({ secrets });
+      if (!report.ok) {
+        throw { type: 'about:blank', kind: 'provider_rejected', title: report.message, status: 422, hint: report.hint } satisfies Problem;
+      }
+      const found = this.#connector(connector);
+      const made = this.#make(found, method ?? found.methods[0]?.id ?? 'key', label ?? found.name, report.identity ?? {});
+      this.tell({ topic: 'connections' });
+      return made;
+    },
+    'connections.test': ({ connection }) => {
+      const report = this.#report({ connection });
+      this.#change(connection, {
+        last_tested_at: report.tested_at,
+        ...(report.ok && { status: 'active', reason: undefined }),
+      });
+      return report;
+    },
+    'connections.disconnect': ({ connection }) =>
+      this.#change(connection, { status: 'deleting', purge_after: new Date(Date.now() + UNDO_MS).toISOString() }),
+    'connections.restore': ({ connection }) => this.#change(connection, { status: 'active', purge_after: undefined }),
+    'connections.rename': ({ connection, label }) => this.#change(connection, { label }),
+    'vault.retry': () => {
+      this.world.status = { ...this.world.status, vault: this.vaultAfterRetry };
+      return this.vaultAfterRetry;
+    },
+    'links.open': () => ({}),
+  };
+
+  #report(input: { connection?: string; secrets?: Record<string, string> }): TestReport {
+    if (this.report) return this.report(input);
+    const identity = { name: 'Studio Nord' };
+    return { ok: true, message: 'Works · Studio Nord', identity, http_status: 200, tested_at: new Date().toISOString() };
+  }
+
+  #connector(id: string): ConnectorView {
+    return this.world.connectors.find((connector) => connector.id === id) ?? missing();
+  }
+
+  #connection(id: string): ConnectionView {
+    return this.world.connections.find((connection) => connection.id === id) ?? missing();
+  }
+
+  #change(id: string, change: Partial<ConnectionView>): ConnectionView {
+    const changed = { ...this.#connection(id), ...change };
+    this.world.connections = this.world.connections.map((connection) => (connection.id === id ? changed : connection));
+    this.tell({ topic: 'connections' });
+    return changed;
+  }
+
+  #make(connector: ConnectorView, methodId: string, label: string, identity: ConnectionView['identity']): ConnectionView {
+    const method = connector.methods.find(({ id }) => id === methodId);
+    const scopes = method?.scopes.map(({ name }) => name) ?? [];
+    const made: ConnectionView = {
+      id: `con_new_${this.#next++}`,
+      label,
+      connector: { id: connector.id, name: connector.name, icon: connector.icon, category: connector.category },
+      method: { id: methodId, kind: method?.kind ?? 'api_key' },
+      status: 'active',
+      identity,
+      scopes: { requested: scopes, granted: scopes },
+      hosts: method?.hosts ?? [],
+      values: {},
+      renewable: method?.kind === 'oauth2',
+      created_at: new Date().toISOString(),
+    };
+    this.world.connections = [...this.world.connections, made];
+    return made;
+  }
+}
+
+function missing(): never {
+  throw { type: 'about:blank', kind: 'not_found', title: 'It is not there', status: 404 } satisfies Problem;
+}
