@@ -159,6 +159,32 @@ async fn a_service_that_will_not_say_who_one_is_does_not_cost_the_sign_in() {
 }
 
 #[tokio::test]
+async fn signing_in_anew_keeps_the_connection() {
+    let world = World::new().await;
+    let before = world.connected("Demo").await;
+    world.sandbox.revoke_grants();
+    assert!(!world.app.test_connection(&caller(), "Demo").await.unwrap().ok);
+    let again = Wish { connector: "sandbox".into(), reconnect: Some("Demo".into()), ..Wish::default() };
+    assert_eq!(world.sign_in(again).await.unwrap(), FlowState::Connected(before.id));
+    let (after, _) = world.app.connection("Demo").await.unwrap();
+    assert_eq!((after.status, after.created_at), (Status::Active, before.created_at));
+    assert!(world.app.test_connection(&caller(), "Demo").await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn signing_in_anew_as_somebody_else_is_refused() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    let again = Wish { reconnect: Some("Demo".into()), ..world.wish() };
+    let flow = world.app.begin_authorization(&caller(), again).await.unwrap();
+    browse(&format!("{}&login_hint=ben@ost.example", flow.authorize_url)).await;
+    let (kind, message) = failure(world.app.authorization(flow.id).unwrap().state);
+    assert_eq!(kind, ErrorKind::Conflict);
+    assert_eq!(message, "Demo belongs to anna@studio-nord.example, and the sign-in was as ben@ost.example");
+    assert!(world.app.test_connection(&caller(), "Demo").await.unwrap().ok, "the old sign-in still works");
+}
+
+#[tokio::test]
 async fn a_client_of_ones_own_is_kept_for_the_next_time() {
     let world = World::new().await;
     let issuer = || [("issuer".to_owned(), world.sandbox.base_url())].into();

@@ -159,11 +159,11 @@ describe('the detail', () => {
     expect(fact).toHaveTextContent('read and write your repositories');
   });
 
-  test('Reconnect goes straight to the browser and leaves the name to the account', async () => {
+  test('Reconnect goes straight to the browser, for the same account', async () => {
     const { backend, user } = await openSettled();
     await user.click(screen.getByTestId('reconnect-button'));
     expect(await screen.findByTestId('authorize-url')).toBeInTheDocument();
-    expect(backend.last('authorizations.begin')).toMatchObject({ connector: 'github', method: 'oauth' });
+    expect(backend.last('authorizations.begin')).toMatchObject({ connector: 'github', connection: 'con_github' });
     expect(backend.last('authorizations.begin')).not.toHaveProperty('label');
   });
 });

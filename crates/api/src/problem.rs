@@ -85,10 +85,13 @@ impl ProblemKind {
     }
 }
 
+/// What every `type` begins with.
+const URN: &str = "urn:hearthkey:problem:";
+
 /// A problem (RFC 9457). Never carries a secret, nor the value of an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// `urn:hearthkey:problem:` and the kind.
+    /// `urn:hearthkey:problem:` and the kind, or a finer word where there are other words or another button for it.
     #[serde(rename = "type")]
     pub uri: String,
     /// What a caller can act on.
@@ -110,14 +113,16 @@ impl Problem {
     #[must_use]
     pub fn new(kind: ProblemKind, detail: Option<String>, hint: Option<String>) -> Self {
         let (word, status, title) = kind.row();
-        Self {
-            uri: format!("urn:hearthkey:problem:{word}"),
-            kind,
-            title: title.to_owned(),
-            status,
-            detail,
-            hint,
+        Self { uri: format!("{URN}{word}"), kind, title: title.to_owned(), status, detail, hint }
+    }
+
+    /// The same problem under a finer word, if there is one.
+    #[must_use]
+    fn finer(mut self, word: Option<&str>) -> Self {
+        if let Some(word) = word {
+            self.uri = format!("{URN}{word}");
         }
+        self
     }
 
     /// A problem with one field of the input.
@@ -138,13 +143,13 @@ impl From<Error> for Problem {
             }
             _ => Some(error.to_string()),
         };
-        Self::new(kind, detail, error.hint())
+        Self::new(kind, detail, error.hint()).finer(error.word())
     }
 }
 
 impl From<hearthkey_core::Failure> for Problem {
     fn from(failure: hearthkey_core::Failure) -> Self {
-        Self::new(failure.kind.into(), Some(failure.message), failure.hint)
+        Self::new(failure.kind.into(), Some(failure.message), failure.hint).finer(failure.word)
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) struct One {
 Examples:
   hearthkey connect sandbox
   hearthkey connect github --client-id Ov23li... --label \"Work\"     asks for the client secret
+  hearthkey connect github --again \"Work\"                             after the service ended it
   hearthkey connect openid-connect --value issuer=https://id.example.com --client-id hearthkey
   pass stripe/key | hearthkey connect stripe --label Payments
 
@@ -94,6 +95,9 @@ pub(crate) struct Connect {
     /// The connection's name [default: the service's name]
     #[arg(long)]
     pub(crate) label: Option<String>,
+    /// A connection to sign in anew; it keeps its name and settings
+    #[arg(long, value_name = "CONNECTION", conflicts_with = "label")]
+    pub(crate) again: Option<String>,
     /// The way to sign in, where a service has several
     #[arg(long)]
     pub(crate) method: Option<String>,

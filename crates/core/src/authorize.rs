@@ -16,7 +16,7 @@ use hearthkey_domain::Secret;
 use hearthkey_domain::authorization::PendingAuthorization;
 use hearthkey_domain::connection::parse_label;
 use hearthkey_domain::egress::EgressPolicy;
-use hearthkey_domain::ids::AuthorizationId;
+use hearthkey_domain::ids::{AuthorizationId, ConnectionId};
 use hearthkey_domain::server::AuthorizationServer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Wish {
     pub method: Option<String>,
     /// The connection's label; made from the connector's name if left out.
     pub label: Option<String>,
+    /// The connection to sign in anew, by identifier or label. Its method and answers are kept where none are given.
+    pub reconnect: Option<String>,
     /// Answers to the connector's form.
     pub values: BTreeMap<String, String>,
     /// A client registration of the person's own, kept for the next time.
@@ -105,6 +107,7 @@ impl Hearthkey {
     ) -> Result<Authorization, Error> {
         let vault = self.vault().await?;
         let workspace = self.workspace_id().await?;
+        let (wish, reconnect) = self.wish_to_reconnect(wish).await?;
         let prepared = self
             .prepare(&wish.connector, wish.method.as_deref(), &wish.values, wish.label.as_deref())
             .await?;
@@ -157,6 +160,7 @@ impl Hearthkey {
             connector: manifest.id.clone(),
             method: method.id.clone(),
             label,
+            reconnect,
             values,
             server,
             client: choice,
@@ -180,6 +184,22 @@ impl Hearthkey {
         unknown.disarm();
         self.flows.add(authorization.clone(), given_up, now);
         Ok(authorization)
+    }
+
+    /// Completes the wish to sign a connection in anew with what the connection already knows.
+    async fn wish_to_reconnect(&self, mut wish: Wish) -> Result<(Wish, Option<ConnectionId>), Error> {
+        let Some(name) = &wish.reconnect else { return Ok((wish, None)) };
+        let known = self.find(name).await?;
+        if known.connector != wish.connector {
+            let expected = format!("{} is a connection of {}", known.label, self.connector_name(&known));
+            return Err(Error::Input { field: "connector".into(), expected });
+        }
+        wish.label = None;
+        wish.method.get_or_insert(known.method);
+        for (field, answer) in known.values {
+            wish.values.entry(field).or_insert(answer);
+        }
+        Ok((wish, Some(known.id)))
     }
 
     /// Gives a sign-in up. One that has ended stays as it ended.

@@ -101,6 +101,16 @@ pub enum Error {
         /// Its own words.
         error: ProviderError,
     },
+    /// A reconnect was signed in with another account.
+    #[error("{label} belongs to {expected}, and the sign-in was as {found}")]
+    OtherAccount {
+        /// The connection's label.
+        label: String,
+        /// Who it is signed in as.
+        expected: String,
+        /// Who signed in now.
+        found: String,
+    },
     /// The return from the browser did not lead on.
     #[error("{0}")]
     Return(ReturnRefused),
@@ -178,6 +188,7 @@ impl Error {
             Self::KeyRefused { .. } | Self::Provider { .. } | Self::Malformed { .. } | Self::Return(_) => {
                 ErrorKind::ProviderRejected
             }
+            Self::OtherAccount { .. } => ErrorKind::Conflict,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::Http(HttpError::Blocked { .. }) => ErrorKind::PermissionDenied,
             Self::ProviderTrouble { .. } | Self::Http(_) | Self::NoSandbox { .. } => {
@@ -192,6 +203,23 @@ impl Error {
         }
     }
 
+    /// A finer word than the kind, where a caller has other words or another button for it.
+    #[must_use]
+    pub fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Return(ReturnRefused::Denied) => Some("authorization_denied"),
+            Self::Return(ReturnRefused::Expired) => Some("authorization_expired"),
+            Self::Return(ReturnRefused::WrongIssuer) => Some("wrong_issuer"),
+            Self::Provider { error, .. } if error.code == "invalid_client" => Some("invalid_client"),
+            Self::Provider { error, .. } if error.code == "redirect_uri_mismatch" => {
+                Some("redirect_uri_mismatch")
+            }
+            Self::OtherAccount { .. } => Some("other_account"),
+            Self::Recent(failure) => failure.word,
+            _ => None,
+        }
+    }
+
     /// What the person can do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -199,9 +227,10 @@ impl Error {
             Self::Vault(trouble) => trouble.fix(),
             Self::KeyRefused { hint, .. } => return hint.clone(),
             Self::Recent(failure) => return failure.hint.clone(),
-            Self::NotFound { what: "connection", .. } => "`hearthkey list` shows the connections there are.",
-            Self::NotFound { what: "connector", .. } => {
-                "`hearthkey connectors` shows the services there are."
+            Self::NotFound { what: "connection", .. } => "The list of connections shows their names.",
+            Self::NotFound { what: "connector", .. } => "The list of services shows their names.",
+            Self::OtherAccount { .. } => {
+                "Sign in with the same account, or connect the other one as a new connection."
             }
             Self::Reauthorize { .. } => "Reconnect to sign in again.",
             Self::Return(ReturnRefused::Denied) => "Start again whenever you like; nothing was saved.",
@@ -253,6 +282,8 @@ impl From<RequestError> for Error {
 pub struct Failure {
     /// Its kind.
     pub kind: ErrorKind,
+    /// A finer word, where there is one.
+    pub word: Option<&'static str>,
     /// Its sentence.
     pub message: String,
     /// What the person can do.
@@ -261,6 +292,6 @@ pub struct Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        Self { kind: error.kind(), message: error.to_string(), hint: error.hint() }
+        Self { kind: error.kind(), word: error.word(), message: error.to_string(), hint: error.hint() }
     }
 }

@@ -4,7 +4,7 @@
 //! not; it is `core`'s.
 
 use crate::client::ClientChoice;
-use crate::ids::{AuthorizationId, WorkspaceId};
+use crate::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +26,8 @@ pub struct PendingAuthorization {
     pub method: String,
     /// The label the connection will have.
     pub label: Option<String>,
+    /// The connection that is signed in anew, keeping its identifier, label and settings.
+    pub reconnect: Option<ConnectionId>,
     /// The person's answers to the connector's form.
     pub values: BTreeMap<String, String>,
     /// The server the flow began at; nothing in the return can change it.
@@ -178,6 +180,7 @@ mod tests {
             connector: "github".into(),
             method: "oauth".into(),
             label: None,
+            reconnect: None,
             values: BTreeMap::new(),
             server: AuthorizationServer {
                 issuer: "https://honest.example".into(),

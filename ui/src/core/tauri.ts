@@ -1,14 +1,7 @@
 // The only file that names Tauri: three commands carry every operation.
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { toProblem, type Backend } from './backend';
-import type { Reads } from './contract';
-
-const READS: ReadonlySet<string> = new Set<keyof Reads>([
-  'app.status',
-  'connectors.list',
-  'connections.list',
-  'connections.show',
-]);
+import { ACCESS } from './generated';
 
 async function ask<Answer>(command: string, args: Record<string, unknown>): Promise<Answer> {
   try {
@@ -20,7 +13,7 @@ async function ask<Answer>(command: string, args: Record<string, unknown>): Prom
 
 export function tauriBackend(): Backend {
   return {
-    call: (name, input) => ask(READS.has(name) ? 'read' : 'write', { name, input }),
+    call: (name, input) => ask(ACCESS[name], { name, input }),
     async watch(name, input, onMessage) {
       const channel = new Channel<never>();
       channel.onmessage = onMessage;

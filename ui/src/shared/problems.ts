@@ -14,13 +14,12 @@ export function whatToDo({ hint, kind }: Problem): string {
   return hint ?? text.problems[kind];
 }
 
-/** The exact words for a bug report: kind, status, type, detail, instance. */
+/** The exact words for a bug report: kind, status, type, detail. */
 export function problemCause(problem: Problem): string {
   const lines = [
     `${problem.kind} ${problem.status}`,
     problem.type !== 'about:blank' ? problem.type : undefined,
     problem.detail,
-    problem.instance,
   ];
   return lines.filter((line) => line !== undefined && line !== '').join('\n');
 }

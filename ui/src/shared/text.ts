@@ -345,6 +345,11 @@ export const text = {
       note: 'It was dropped to keep you safe. An old tab can cause this: close it and start again.',
       button: 'Start again',
     },
+    account: {
+      title: () => 'That was another account',
+      note: 'Nothing was changed. Sign in with the account this connection belongs to, or connect the other one as a new one.',
+      button: 'Sign in again',
+    },
     unreachable: {
       title: (service: string) => `${service} could not be reached`,
       note: 'You allowed it, but the keys could not be collected. Check the network and try again.',

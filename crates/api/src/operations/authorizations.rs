@@ -26,6 +26,9 @@ pub struct Begin {
     /// The connection's label; made from the service's name if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// A connection to sign in anew, by identifier or label: it keeps its identifier, label and settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// Answers to the service's form.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
@@ -57,6 +60,7 @@ call!(Begin, "authorizations.begin", Write, AuthorizationView, |input, app, call
         connector: input.connector,
         method: input.method,
         label: input.label,
+        reconnect: input.connection,
         values: input.values,
         client,
         open_browser: input.open_browser.unwrap_or(true),

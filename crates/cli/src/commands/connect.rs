@@ -33,6 +33,7 @@ impl Session {
                 && field.required
                 && field.default.is_none()
                 && !values.contains_key(&field.name)
+                && args.again.is_none()
         }) {
             let like = missing.placeholder.as_deref().unwrap_or("...");
             return Err(Failure::input(format!(
@@ -132,6 +133,7 @@ impl Session {
             connector: service.id.clone(),
             method: Some(method.id.clone()),
             label: args.label,
+            connection: args.again,
             values,
             client,
             open_browser: Some(!args.no_browser),

@@ -15,6 +15,7 @@ use hearthkey_domain::activity::Deed;
 use hearthkey_domain::authorization::{Callback, PendingAuthorization};
 use hearthkey_domain::connection::{Connection, Identity, Status};
 use hearthkey_domain::credential::Credential;
+use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
 use hearthkey_domain::sealed::Sealed;
@@ -161,13 +162,61 @@ impl Hearthkey {
             last_refreshed_at: None,
             version: 1,
         };
-        let row = self.seal_credential(&connection, 1, issuer, &policy, &credential).await?;
-        let connection = self
-            .add_labelled(caller, manifest, connection, pending.label, |connection, entry| {
-                self.ports.store.add_connection(connection, row.clone(), entry)
-            })
-            .await?;
+        let connection = match pending.reconnect {
+            Some(id) => self.reconnect(caller, id, connection, issuer, &policy, &credential).await?,
+            None => {
+                let row = self.seal_credential(&connection, 1, issuer, &policy, &credential).await?;
+                let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
+                self.add_labelled(caller, manifest, connection, pending.label, add).await?
+            }
+        };
         Ok((manifest.name.clone(), connection))
+    }
+
+    /// Gives a connection its new tokens, if they are the same account's. Everything a person set is kept.
+    async fn reconnect(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+        fresh: Connection,
+        issuer: String,
+        policy: &EgressPolicy,
+        credential: &Credential,
+    ) -> Result<Connection, Error> {
+        let missing = || Error::NotFound { what: "connection", name: id.to_string() };
+        for _ in 0..5 {
+            let known = self.ports.store.connection(fresh.workspace, id).await?.ok_or_else(missing)?;
+            let row = self.ports.store.credential(fresh.workspace, id).await?.ok_or_else(missing)?;
+            if let (Some(before), Some(now)) = (&known.identity.external_id, &fresh.identity.external_id)
+                && before != now
+            {
+                let words = |identity: &Identity| identity.display().unwrap_or("another account").to_owned();
+                let (expected, found) = (words(&known.identity), words(&fresh.identity));
+                return Err(Error::OtherAccount { label: known.label, expected, found });
+            }
+            let known_as = Some(fresh.identity.clone()).filter(|identity| *identity != Identity::default());
+            let mut renewed = Connection {
+                status: Status::Active,
+                identity: known_as.unwrap_or_else(|| known.identity.clone()),
+                values: fresh.values.clone(),
+                oauth: fresh.oauth.clone(),
+                last_refreshed_at: Some(fresh.created_at),
+                ..known
+            };
+            let version = row.version + 1;
+            let row = self.seal_credential(&renewed, version, issuer.clone(), policy, credential).await?;
+            let detail = connected_as(&renewed.identity).replacen("Connected", "Reconnected", 1);
+            let entry = self.entry_for(caller, &renewed, Deed::Connected, detail);
+            match self.ports.store.replace_credential(renewed.clone(), row, entry).await {
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    renewed.version += 1;
+                    return Ok(renewed);
+                }
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// Adds a connection under the label asked for, or the first free one made from the connector's name. A label that was

@@ -1,7 +1,7 @@
 // Why a sign-in failed, sorted into the few cases a person acts on differently.
 import type { Problem } from '../../core/contract';
 
-export type Failure = 'denied' | 'expired' | 'mismatch' | 'unreachable' | 'client' | 'refused' | 'vault' | 'other';
+export type Failure = 'denied' | 'expired' | 'mismatch' | 'unreachable' | 'client' | 'refused' | 'account' | 'vault' | 'other';
 
 /** The last word of a problem's type, where it is finer than its kind. */
 const BY_TYPE: Record<string, Failure> = {
@@ -11,6 +11,7 @@ const BY_TYPE: Record<string, Failure> = {
   state_mismatch: 'mismatch',
   invalid_client: 'client',
   redirect_uri_mismatch: 'client',
+  other_account: 'account',
 };
 
 export function failureOf({ type, kind }: Problem): Failure {

@@ -142,8 +142,7 @@ export class Flow {
       const authorization = await this.#backend.call('authorizations.begin', {
         connector: this.connector.id,
         method: method.id,
-        // Signing in again finds its account by itself; its label is taken by the account.
-        ...(!this.reconnect && this.#name),
+        ...(this.reconnect ? { connection: this.reconnect.id } : this.#name),
         values: this.#split(method).values,
         ...(this.asksClient && { client: this.#client }),
         open_browser: true,

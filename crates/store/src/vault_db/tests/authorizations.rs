@@ -16,6 +16,7 @@ pub(super) fn pending(space: u8, number: u8, expires_at: Timestamp) -> PendingAu
         connector: "github".into(),
         method: "oauth2".into(),
         label: None,
+        reconnect: None,
         values: BTreeMap::new(),
         server: AuthorizationServer {
             issuer: "https://server.example".into(),
