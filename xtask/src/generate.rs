@@ -18,7 +18,8 @@ const DOCUMENTS: &[(&str, &str, &str)] = &[
 pub(crate) fn run(checkout: &Checkout) -> Result<ExitCode> {
     for (package, example, file) in DOCUMENTS {
         let command = format!("cargo run --quiet --locked -p {package} --example {example}");
-        let text = checkout.command(&command).output()?;
+        let printed = checkout.command(&command).output();
+        let text = printed.with_context(|| format!("`{command}` failed; it says why when run by hand"))?;
         let path = checkout.path(file);
         fs::write(&path, text.trim_end().to_owned() + "\n")
             .with_context(|| format!("cannot write {}", path.display()))?;
