@@ -14,6 +14,7 @@ pub mod problem;
 pub mod secret_input;
 pub mod table;
 pub mod views;
+mod words;
 
 pub use hearthkey_core::{Caller, Hearthkey};
 pub use problem::Problem;

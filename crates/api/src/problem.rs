@@ -1,59 +1,40 @@
 //! Problem details (RFC 9457): the one mapping from errors to what callers see, the same at every door.
 
+use crate::words::words;
 use hearthkey_core::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a caller can act on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProblemKind {
-    /// The input has to be changed.
-    InvalidInput,
-    /// There is no such thing.
-    NotFound,
-    /// It changed at the same time, or a name is taken.
-    Conflict,
-    /// It is not allowed now, or not to this caller.
-    PermissionDenied,
-    /// The person has to sign in again.
-    ReauthorizationRequired,
-    /// The provider refused.
-    ProviderRejected,
-    /// The provider asks to slow down.
-    RateLimited,
-    /// The provider cannot be reached or has a problem of its own.
-    UpstreamUnavailable,
-    /// The keychain is missing, locked or silent.
-    KeychainUnavailable,
-    /// The vault key is lost or another vault's.
-    KeyLost,
-    /// Another process owns the profile.
-    ProfileInUse,
-    /// The profile was written by a newer Hearthkey.
-    IncompatibleProfile,
-    /// A fault of Hearthkey's own.
-    Internal,
-}
-
-impl From<ErrorKind> for ProblemKind {
-    fn from(kind: ErrorKind) -> Self {
-        match kind {
-            ErrorKind::InvalidInput => Self::InvalidInput,
-            ErrorKind::NotFound => Self::NotFound,
-            ErrorKind::Conflict => Self::Conflict,
-            ErrorKind::PermissionDenied => Self::PermissionDenied,
-            ErrorKind::ReauthorizationRequired => Self::ReauthorizationRequired,
-            ErrorKind::ProviderRejected => Self::ProviderRejected,
-            ErrorKind::RateLimited => Self::RateLimited,
-            ErrorKind::UpstreamUnavailable => Self::UpstreamUnavailable,
-            ErrorKind::KeychainUnavailable => Self::KeychainUnavailable,
-            ErrorKind::KeyLost => Self::KeyLost,
-            ErrorKind::ProfileInUse => Self::ProfileInUse,
-            ErrorKind::IncompatibleProfile => Self::IncompatibleProfile,
-            ErrorKind::Internal => Self::Internal,
-        }
+words! {
+    /// What a caller can act on.
+    ProblemKind of ErrorKind {
+        /// The input has to be changed.
+        InvalidInput,
+        /// There is no such thing.
+        NotFound,
+        /// It changed at the same time, or a name is taken.
+        Conflict,
+        /// It is not allowed now, or not to this caller.
+        PermissionDenied,
+        /// The person has to sign in again.
+        ReauthorizationRequired,
+        /// The provider refused.
+        ProviderRejected,
+        /// The provider asks to slow down.
+        RateLimited,
+        /// The provider cannot be reached or has a problem of its own.
+        UpstreamUnavailable,
+        /// The keychain is missing, locked or silent.
+        KeychainUnavailable,
+        /// The vault key is lost or another vault's.
+        KeyLost,
+        /// Another process owns the profile.
+        ProfileInUse,
+        /// The profile was written by a newer Hearthkey.
+        IncompatibleProfile,
+        /// A fault of Hearthkey's own.
+        Internal,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signing in: from *Connect* to a stored connection (RFC 6749 section 4.1, RFC 7636, RFC 8252, RFC 9207).
 //!
-//! [`begin`](Hearthkey::begin_authorization) sends the browser off; [`arrival`] handles its return.
+//! [`Hearthkey::begin_authorization`] sends the browser off; `arrival` handles its return.
 
 mod arrival;
 mod client;

@@ -1,5 +1,6 @@
 //! The audit log as callers see it.
 
+use crate::words::words;
 use hearthkey_domain::activity::{Activity, Deed, Door};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -21,21 +22,6 @@ pub struct ActivityView {
     pub program: Option<String>,
     /// One plain sentence with the outcome.
     pub detail: String,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident of $from:ident { $($(#[$line:meta])* $word:ident,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$line])* $word,)* }
-
-        impl From<$from> for $name {
-            fn from(value: $from) -> Self {
-                match value { $($from::$word => Self::$word,)* }
-            }
-        }
-    };
 }
 
 words! {
