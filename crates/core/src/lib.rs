@@ -164,7 +164,7 @@ impl Hearthkey {
     /// One round of background work: finishes due removals. Called every second by the owner.
     pub async fn tick(self: &Arc<Self>) {
         if let Err(error) = self.finish_removals().await {
-            tracing::warn!(kind = ?error.kind(), "a removal could not be finished; it will be tried again");
+            tracing::warn!(kind = ?error.kind(), "the removals that are due could not be read");
         }
         self.blobs.forget_old(self.now());
     }

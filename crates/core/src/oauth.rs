@@ -2,7 +2,7 @@
 //!
 //! The only module that names the `oauth2` crate. Replies are brought into the shape of RFC 6749 before that crate reads them.
 
-use crate::outgoing::{SMALL_REPLY, TOKEN_TIMEOUT};
+use crate::outgoing::{CALL_TIMEOUT, SMALL_REPLY, TOKEN_TIMEOUT};
 use crate::{Error, Hearthkey};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -190,7 +190,7 @@ impl Hearthkey {
             .revocation(endpoint, token, type_hint)
             .map_err(|_| TokenFailure::Malformed("a revocation endpoint that can be called"))?;
         let reply = self
-            .send(request, &client.policy, TOKEN_TIMEOUT, SMALL_REPLY)
+            .send(request, &client.policy, CALL_TIMEOUT, SMALL_REPLY)
             .await
             .map_err(TokenFailure::Http)?;
         if reply.status().is_success() { Ok(()) } else { Err(TokenFailure::Status(reply.status())) }

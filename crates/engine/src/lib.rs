@@ -226,11 +226,13 @@ impl Engine {
         loop {
             self.app.tick().await;
             let now = self.clock.now();
-            if self.open.load(Ordering::Relaxed) > 0 || self.app.is_busy().await {
-                needed_at = now;
-            }
-            if idle_exit.is_some_and(|patience| needed_at.duration_until(now) >= patience) {
-                return;
+            if let Some(patience) = idle_exit {
+                if self.open.load(Ordering::Relaxed) > 0 || self.app.is_busy().await {
+                    needed_at = now;
+                }
+                if needed_at.duration_until(now) >= patience {
+                    return;
+                }
             }
             self.clock.sleep_until(now + SignedDuration::from_secs(1)).await;
         }

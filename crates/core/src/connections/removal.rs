@@ -42,18 +42,25 @@ impl Hearthkey {
     /// When there is no such connection, or it is not being removed.
     pub async fn restore_connection(&self, caller: &Caller, name: &str) -> Result<Connection, Error> {
         let found = self.find(name).await?;
-        if !matches!(found.status, Status::Deleting { .. }) {
-            let expected = format!("{} is not being removed", found.label);
+        // Once its time is over, the provider may have been told already.
+        let expected = match found.status {
+            Status::Deleting { purge_after } if self.now() < purge_after => None,
+            Status::Deleting { .. } => Some(format!("{} is being removed already", found.label)),
+            _ => Some(format!("{} is not disconnected", found.label)),
+        };
+        if let Some(expected) = expected {
             return Err(Error::Input { field: "connection".into(), expected });
         }
         let entry = self.entry_for(caller, &found, Deed::Restored, format!("{} restored", found.label));
         self.amend(&found, Some(entry), |connection| connection.status = Status::Active).await
     }
 
-    /// Finishes the removals that are due.
+    /// Finishes the removals that are due. One that fails is tried again with the next round, and keeps no other waiting.
     pub(crate) async fn finish_removals(self: &Arc<Self>) -> Result<(), Error> {
         for connection in self.ports.store.due_for_purge(self.now()).await? {
-            self.remove(connection).await?;
+            if let Err(error) = self.remove(connection).await {
+                tracing::warn!(kind = ?error.kind(), "a removal could not be finished");
+            }
         }
         Ok(())
     }
