@@ -8,8 +8,12 @@ use hearthkey_engine::reach::{Claim, claim_for_desktop};
 use hearthkey_engine::{Ending, Engine, EngineError, OwnerKind, Profile, Setting, open_profile};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tauri::AppHandle;
 use tauri::async_runtime::JoinHandle;
+
+/// How long the start waits for the profile before the window opens without it.
+const AT_ONCE: Duration = Duration::from_millis(700);
 
 /// How the app stands towards its profile.
 pub(crate) struct Desk {
@@ -28,14 +32,15 @@ impl Desk {
     }
 
     /// Claims the profile. True when another desktop app has it and shows its window instead. A profile that cannot be
-    /// claimed is tried again with the window's next question.
+    /// claimed at once is tried again with the window's next question: the window does not wait for it.
     pub(crate) async fn claim(&self) -> bool {
-        match self.open().await {
-            Ok(owned) => !owned,
-            Err(error) => {
+        match tokio::time::timeout(AT_ONCE, self.open()).await {
+            Ok(Ok(owned)) => !owned,
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "the profile could not be opened");
                 false
             }
+            Err(_) => false,
         }
     }
 

@@ -34,6 +34,9 @@ const PATH: &str = "/oauth/callback";
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections served at once; more wait.
 const MOST_CONNECTIONS: usize = 16;
+/// How often, and how many times more, a port that is in use is tried when it was asked for.
+const HAND_OVER_STEP: Duration = Duration::from_millis(50);
+const HAND_OVER_TRIES: u32 = 20;
 /// The largest request head, in bytes. Generous, because a browser sends the cookies of everything on `127.0.0.1`.
 const MAX_HEAD: usize = 64 * 1024;
 /// The most header lines of a request.
@@ -63,9 +66,7 @@ impl Loopback for LoopbackRedirects {
         until: Timestamp,
         handler: Arc<dyn RedirectHandler>,
     ) -> Result<Url, String> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))
-            .await
-            .map_err(|error| bind_words(port, &error))?;
+        let listener = bind(port).await.map_err(|error| bind_words(port, &error))?;
         let port = listener.local_addr().map_err(|error| bind_words(port, &error))?.port();
         let redirect = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"))
             .map_err(|_| "the redirect address is malformed".to_owned())?;
@@ -82,6 +83,20 @@ impl Loopback for LoopbackRedirects {
             }
         });
         Ok(redirect)
+    }
+}
+
+/// Binds a port. One that was asked for may still be held for a moment by the owner that is giving way.
+async fn bind(port: Option<u16>) -> io::Result<TcpListener> {
+    let mut left = if port.is_some() { HAND_OVER_TRIES } else { 0 };
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && left > 0 => {
+                left -= 1;
+                crate::clock::pause(HAND_OVER_STEP).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 
