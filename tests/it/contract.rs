@@ -90,7 +90,18 @@ fn the_window_may_call_operations_and_nothing_else() {
     assert_eq!(found, ["allow-blob", "allow-read", "allow-unwatch", "allow-watch", "allow-write"]);
     let config = committed("tauri.conf.json");
     let security = &config["app"]["security"];
-    assert_eq!(security["csp"]["default-src"], "'none'");
-    assert_eq!(security["csp"]["script-src"], "'self'");
+    let policy = serde_json::json!({
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "font-src": "'self'",
+        "connect-src": "ipc: http://ipc.localhost",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    });
+    assert_eq!(security["csp"], policy);
+    assert_eq!(security["freezePrototype"], true);
     assert_eq!(config["app"]["withGlobalTauri"], false);
 }

@@ -194,8 +194,52 @@ fn start(folder: &tempfile::TempDir, clock: &Arc<TestClock>, keychain: &Arc<Test
         version: "0.0.0".into(),
         profile: folder.path().display().to_string(),
     };
-    Hearthkey::new(ports, Catalog::built_in().unwrap(), owner)
+    Hearthkey::new(ports, catalog(), owner)
 }
+
+/// The sandbox as the built-in connector has it, as a service with clients of one's own, and as one with keys.
+fn catalog() -> Catalog {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/connectors/catalog/sandbox.toml");
+    let sandbox = std::fs::read_to_string(file).unwrap();
+    let openid = sandbox.replace("id = \"sandbox\"", "id = \"openid-connect\"").replace("base_url", "issuer");
+    let own = sandbox
+        .replace("id = \"sandbox\"", "id = \"sandbox-own\"")
+        .replace("secret = \"none\"", "secret = \"optional\"")
+        .replace(", bundled = \"hearthkey\"", "");
+    let openid =
+        openid.replace("secret = \"none\"", "secret = \"optional\"").replace(", bundled = \"hearthkey\"", "");
+    let stripe = include_str!("../../crates/connectors/catalog/stripe.toml");
+    Catalog::read([
+        ("sandbox.toml", sandbox.as_str()),
+        ("sandbox-own.toml", own.as_str()),
+        ("openid-connect.toml", openid.as_str()),
+        ("sandbox-key.toml", KEYED),
+        ("stripe.toml", stripe),
+    ])
+    .unwrap()
+}
+
+const KEYED: &str = r#"
+schema = 1
+id = "sandbox-key"
+name = "Keyed sandbox"
+category = "demo"
+icon = "hearthkey:sandbox"
+summary = "Keys at the sandbox"
+api = { base = { field = "base_url" } }
+
+[[auth]]
+id = "key"
+name = "Key"
+fields = [
+  { name = "base_url", label = "Address", kind = "url" },
+  { name = "key", label = "Key", kind = "secret" },
+]
+api_key = { inject = [{ header = "X-Api-Key", field = "key" }] }
+
+[test]
+request = { path = "/api/key-profile" }
+"#;
 
 pub(crate) fn caller() -> Caller {
     Caller { door: Door::Socket, program: Some("test".into()) }

@@ -53,14 +53,23 @@ async fn a_token_the_provider_refuses_is_renewed_once_and_the_call_repeated() {
 }
 
 #[tokio::test]
-async fn new_tokens_are_in_the_database_before_they_are_used() {
-    let mut world = World::new().await;
+async fn new_tokens_are_stored_before_they_are_used_and_kept_until_they_can_be() {
+    let world = World::new().await;
     world.connected("Demo").await;
+    let used = || world.sandbox.journal().iter().filter(|entry| entry.path == "/api/profile").count();
     world.sandbox.expire_access_tokens();
-    profile(&world).await.unwrap();
-    world.restart().await;
+    // As a full disk would: nothing can be written over a credential.
+    let database = rusqlite::Connection::open(world.folder.path().join("vault.db")).unwrap();
+    let refuse = "CREATE TRIGGER full BEFORE UPDATE ON credentials BEGIN SELECT RAISE(ABORT, 'full'); END";
+    database.execute_batch(refuse).unwrap();
+    for _ in 0..3 {
+        assert_eq!(profile(&world).await.unwrap_err().kind(), ErrorKind::Internal);
+    }
+    assert_eq!(used(), 3, "only the ended token was tried");
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"], "the new pair is not thrown away");
+    database.execute_batch("DROP TRIGGER full").unwrap();
     assert_eq!(profile(&world).await.unwrap().status, 200);
-    assert_eq!(world.token_requests("refresh_token"), ["rotated"], "the stored pair is the new one");
+    assert_eq!(world.token_requests("refresh_token").len(), 1);
 }
 
 #[tokio::test]

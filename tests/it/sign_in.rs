@@ -4,9 +4,10 @@ use crate::harness::{World, browse, caller};
 use hearthkey_core::ErrorKind;
 use hearthkey_core::authorize::{FlowState, OwnClient, Wish};
 use hearthkey_core::connections::UsageRequest;
+use hearthkey_core::credentials::KeyOffer;
 use hearthkey_domain::Secret;
 use hearthkey_domain::connection::Status;
-use hearthkey_sandbox::{Fault, FaultKind, Nth, Options};
+use hearthkey_sandbox::{Fault, FaultKind, Nth, Options, Sandbox};
 use jiff::SignedDuration;
 
 fn failure(state: FlowState) -> (ErrorKind, String) {
@@ -61,16 +62,40 @@ async fn a_return_that_is_not_the_flows_changes_nothing() {
     assert!(page.contains("connected as anna@studio-nord.example"), "{page}");
 }
 
+/// The consent page of the sandbox, approved: where the browser is sent.
+async fn approved(world: &World, address: &str) -> String {
+    let page = reqwest::get(address).await.unwrap().text().await.unwrap();
+    let form = page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answers = [("form", form), ("account", "acc_anna"), ("decision", "approve")];
+    let reply =
+        browser.post(format!("{}/authorize", world.sandbox.base_url())).form(&answers).send().await.unwrap();
+    reply.headers()["location"].to_str().unwrap().to_owned()
+}
+
 #[tokio::test]
-async fn a_state_works_once() {
+async fn a_state_works_once_even_for_many_at_once() {
+    let world = World::with(Options { auto_approve: false, ..Options::default() }).await;
+    let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+    let back = approved(&world, flow.authorize_url.as_str()).await;
+    let tabs: Vec<_> = (0..10).map(|_| tokio::spawn(reqwest::get(back.clone()))).collect();
+    let mut connected = 0;
+    for tab in tabs {
+        connected += usize::from(tab.await.unwrap().is_ok_and(|reply| reply.status() == 200));
+    }
+    assert_eq!(connected, 1);
+    assert_eq!(world.token_requests("authorization_code"), ["issued"]);
+    assert_eq!(world.app.connections().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_declined_says_so() {
     let world = World::with(Options { auto_approve: false, ..Options::default() }).await;
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
     let state = flow.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let iss = world.sandbox.base_url();
     let denied = format!("{}?error=access_denied&state={state}&iss={iss}", flow.redirect_uri);
     assert!(browse(&denied).await.1.contains("The sign-in was declined"));
-    let again = reqwest::get(&denied).await;
-    assert!(again.is_err() || again.unwrap().status() != 200);
     let ended = world.app.authorization(flow.id).unwrap().state;
     assert_eq!(failure(ended), (ErrorKind::ProviderRejected, "the sign-in was declined".into()));
 }
@@ -190,7 +215,80 @@ async fn signing_in_anew_as_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_of_ones_own_is_kept_for_the_next_time() {
+async fn signing_in_anew_needs_the_service_to_say_who_it_is() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    let silent = FaultKind::Status { status: 500, body: None };
+    world.sandbox.set_faults(vec![Fault {
+        route: "/userinfo".into(),
+        method: None,
+        nth: Nth::Every,
+        kind: silent,
+    }]);
+    let again = Wish { reconnect: Some("Demo".into()), ..world.wish() };
+    assert_eq!(failure(world.sign_in(again).await.unwrap()).0, ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn signing_in_anew_somewhere_else_is_refused_before_it_begins() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    let elsewhere = Sandbox::start(Options { auto_approve: true, ..Options::default() }).await.unwrap();
+    let values = [("base_url".to_owned(), elsewhere.base_url())].into();
+    let again = Wish { reconnect: Some("Demo".into()), values, ..world.wish() };
+    let refused = world.app.begin_authorization(&caller(), again).await.unwrap_err();
+    assert!(refused.to_string().contains("connect the other place as a new connection"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_client_that_was_mistyped_costs_no_connection_its_own() {
+    let world = World::new().await;
+    let own = |secret: &str| {
+        let client_secret = Some(Secret::new(secret));
+        Some(OwnClient { client_id: "hearthkey-confidential".into(), client_secret })
+    };
+    let wish = |label: &str, client| Wish { label: Some(label.into()), client, ..keyed_wish(&world) };
+    world.sign_in(wish("Good", own("sandbox-secret"))).await.unwrap();
+    let (kind, message) = failure(world.sign_in(wish("Bad", own("mistyped"))).await.unwrap());
+    assert_eq!((kind, message.contains("invalid_client")), (ErrorKind::ProviderRejected, true), "{message}");
+    world.sandbox.expire_access_tokens();
+    assert!(
+        world.app.test_connection(&caller(), "Good").await.unwrap().ok,
+        "it is renewed with its own client"
+    );
+    world.sign_in(wish("Next", None)).await.unwrap();
+    assert!(world.app.connection("Next").await.is_ok(), "the proven client is the one that is remembered");
+}
+
+/// A service with clients of one's own, and one with keys, both at the sandbox.
+fn keyed_wish(world: &World) -> Wish {
+    Wish { connector: "sandbox-own".into(), ..world.wish() }
+}
+
+#[tokio::test]
+async fn a_key_that_ended_is_replaced_in_place() {
+    let world = World::new().await;
+    let offer = |key: &str| KeyOffer {
+        connector: "sandbox-key".into(),
+        label: Some("Key".into()),
+        values: world.wish().values,
+        secrets: [("key".to_owned(), Secret::new(key))].into(),
+        ..KeyOffer::default()
+    };
+    let first = world.app.add_key(&caller(), offer("sk_sandbox_first_key_1111")).await.unwrap();
+    let refused = world.app.add_key(&caller(), offer("sk_sandbox_other_key_2222")).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict, "the name is taken");
+    let again = KeyOffer { reconnect: Some("Key".into()), ..offer("sk_sandbox_second_key_of_2222") };
+    let second = world.app.add_key(&caller(), again).await.unwrap();
+    assert_eq!((second.id, second.label.as_str()), (first.id, "Key"));
+    assert_eq!(second.masked_key.as_deref(), Some("sk_sandbox_…2222"));
+    assert!(world.app.test_connection(&caller(), "Key").await.unwrap().ok);
+    let bad = world.app.add_key(&caller(), KeyOffer { label: None, ..offer("not_a_key_at_all_3333") }).await;
+    assert_eq!(bad.unwrap_err().kind(), ErrorKind::ProviderRejected);
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_is_asked_for_and_used() {
     let world = World::new().await;
     let issuer = || [("issuer".to_owned(), world.sandbox.base_url())].into();
     // The sandbox knows no `openid`, so that the flow ends there; what is asked is who asks.
@@ -202,11 +300,8 @@ async fn a_client_of_ones_own_is_kept_for_the_next_time() {
         client_id: "hearthkey-confidential".into(),
         client_secret: Some(Secret::new("sandbox-secret")),
     };
-    for client in [Some(own), None] {
-        let flow = world.app.begin_authorization(&caller(), wish(client)).await.unwrap();
-        let asks =
-            flow.authorize_url.query_pairs().find(|(name, _)| name == "client_id").unwrap().1.into_owned();
-        assert_eq!(asks, "hearthkey-confidential");
-        assert!(!flow.authorize_url.as_str().contains("sandbox-secret"));
-    }
+    let flow = world.app.begin_authorization(&caller(), wish(Some(own))).await.unwrap();
+    let asks = flow.authorize_url.query_pairs().find(|(name, _)| name == "client_id").unwrap().1.into_owned();
+    assert_eq!(asks, "hearthkey-confidential");
+    assert!(!flow.authorize_url.as_str().contains("sandbox-secret"));
 }

@@ -70,3 +70,31 @@ async fn the_doctor_names_the_row_that_does_not_open() {
     let vault = checks.iter().find(|check| check.id == "vault").unwrap();
     assert_eq!(vault.detail, "unreadable: Broken");
 }
+
+#[tokio::test]
+async fn a_flow_that_was_edited_sends_its_code_nowhere() {
+    for edit in [
+        "replace(record, '/token\"', '/elsewhere\"')",
+        "replace(record, '127.0.0.1', '127.0.0.2')",
+        "replace(record, '\"client_id\":\"hearthkey\"', '\"client_id\":\"hearthkey-confidential\"')",
+    ] {
+        let mut world = World::new().await;
+        let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
+        let statement = format!("UPDATE authorizations SET record = {edit}");
+        world
+            .change_database(|file| {
+                let database = rusqlite::Connection::open(file).unwrap();
+                let before: String =
+                    database.query_row("SELECT record FROM authorizations", [], |r| r.get(0)).unwrap();
+                database.execute(&statement, []).unwrap();
+                let after: String =
+                    database.query_row("SELECT record FROM authorizations", [], |r| r.get(0)).unwrap();
+                assert_ne!(before, after, "{edit} changes nothing");
+            })
+            .await;
+        world.app.resume_authorizations().await.unwrap();
+        let returned = reqwest::get(flow.authorize_url.as_str()).await;
+        assert!(returned.is_err() || returned.unwrap().status() != 200, "{edit}");
+        assert_eq!(world.token_requests("authorization_code"), Vec::<String>::new(), "{edit}");
+    }
+}

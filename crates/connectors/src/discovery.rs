@@ -43,15 +43,37 @@ struct Metadata {
     revocation_endpoint: Option<Url>,
     code_challenge_methods_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    scopes_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+}
+
+/// What an issuer's metadata says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Discovered {
+    /// The server.
+    pub server: AuthorizationServer,
+    /// The scopes it lists, where it lists any.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl Discovered {
+    /// Of the scopes wanted, those to ask for: a server that lists its scopes may refuse the whole request for another one
+    /// (RFC 6749 section 4.1.2.1, `invalid_scope`).
+    #[must_use]
+    pub fn offered(&self, wanted: Vec<String>) -> Vec<String> {
+        match &self.scopes {
+            Some(listed) => wanted.into_iter().filter(|scope| listed.contains(scope)).collect(),
+            None => wanted,
+        }
+    }
 }
 
 /// Reads the metadata document of `issuer`.
 ///
 /// # Errors
 /// [`DiscoveryError`] when it is malformed, another issuer's, insecure, or refuses PKCE.
-pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<AuthorizationServer, DiscoveryError> {
+pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<Discovered, DiscoveryError> {
     let data: Metadata = serde_json::from_slice(document).map_err(|_| DiscoveryError::Malformed)?;
     if data.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
         return Err(DiscoveryError::OtherIssuer { asked: issuer.to_string() });
@@ -62,6 +84,7 @@ pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<AuthorizationServe
     let basic = data
         .token_endpoint_auth_methods_supported
         .is_none_or(|methods| methods.iter().any(|m| m == "client_secret_basic"));
+    let scopes = data.scopes_supported.filter(|scopes| !scopes.is_empty());
     let server = AuthorizationServer {
         issuer: data.issuer,
         authorization_endpoint: data.authorization_endpoint,
@@ -77,7 +100,7 @@ pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<AuthorizationServe
     };
     EgressPolicy::new(server.token_endpoints().chain([&server.authorization_endpoint]), false)
         .map_err(|_| DiscoveryError::NotSecure)?;
-    Ok(server)
+    Ok(Discovered { server, scopes })
 }
 
 /// The server a method names, where its endpoints are in the manifest.
@@ -100,7 +123,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn read(change: impl Fn(&mut Value)) -> Result<AuthorizationServer, DiscoveryError> {
+    fn read(change: impl Fn(&mut Value)) -> Result<Discovered, DiscoveryError> {
         let mut document = json!({
             "issuer": "https://id.example.com",
             "authorization_endpoint": "https://id.example.com/auth",
@@ -114,7 +137,7 @@ mod tests {
 
     #[test]
     fn metadata_is_believed_only_for_its_issuer_and_with_pkce() {
-        assert!(read(|_| ()).unwrap().iss_required);
+        assert!(read(|_| ()).unwrap().server.iss_required);
         let other = DiscoveryError::OtherIssuer { asked: "https://id.example.com/".into() };
         assert_eq!(read(|d| d["issuer"] = json!("https://evil.example")).unwrap_err(), other);
         let plain = read(|d| d["code_challenge_methods_supported"] = json!(["plain"]));
@@ -122,5 +145,13 @@ mod tests {
         let insecure = read(|d| d["token_endpoint"] = json!("http://id.example.com/token"));
         assert_eq!(insecure.unwrap_err(), DiscoveryError::NotSecure);
         assert_eq!(read(|d| d["token_endpoint"] = json!(7)).unwrap_err(), DiscoveryError::Malformed);
+    }
+
+    #[test]
+    fn scopes_a_server_does_not_list_are_not_asked_for() {
+        let wanted = || ["openid", "offline_access"].map(String::from).to_vec();
+        assert_eq!(read(|_| ()).unwrap().offered(wanted()), wanted());
+        let listed = read(|d| d["scopes_supported"] = json!(["openid", "email"])).unwrap();
+        assert_eq!(listed.offered(wanted()), ["openid"]);
     }
 }

@@ -7,40 +7,38 @@ use serde_json::Value as Json;
 
 /// How many instructions an evaluation may take.
 const FUEL: u64 = 10_000;
+/// The longest expression, in characters: deep nesting would take stack while it is read.
+const LENGTH: usize = 1000;
 
-/// A compiled expression.
-pub(crate) struct Expression<'a> {
-    environment: Environment<'static>,
-    text: &'a str,
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment
 }
 
-impl<'a> Expression<'a> {
-    /// Checks the syntax.
-    pub(crate) fn compile(text: &'a str) -> Result<Self, String> {
-        let mut environment = Environment::empty();
-        environment.set_fuel(Some(FUEL));
-        environment.compile_expression(text).map_err(|error| error.to_string())?;
-        Ok(Self { environment, text })
+/// Checks the syntax of an expression.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    if text.len() > LENGTH {
+        return Err(format!("an expression has at most {LENGTH} characters"));
     }
+    environment().compile_expression(text).map(drop).map_err(|error| error.to_string())
+}
 
-    /// Evaluates over a reply. An error of evaluation is "no value": replies are outside anyone's control.
-    pub(crate) fn evaluate(&self, status: u16, body: &Json) -> Option<Value> {
-        let compiled = self.environment.compile_expression(self.text).ok()?;
-        compiled.eval(context! { status, body => Value::from(Serde(body)) }).ok()
-    }
+/// Evaluates over a reply. An error of evaluation is "no value": replies are outside anyone's control.
+fn evaluate(text: &str, status: u16, body: &Json) -> Option<Value> {
+    let environment = environment();
+    let expression = environment.compile_expression(text).ok()?;
+    expression.eval(context! { status, body => Value::from(Serde(body)) }).ok()
 }
 
 /// Whether an expression holds.
 pub(crate) fn holds(text: &str, status: u16, body: &Json) -> bool {
-    Expression::compile(text)
-        .ok()
-        .and_then(|expression| expression.evaluate(status, body))
-        .is_some_and(|value| value.is_true())
+    evaluate(text, status, body).is_some_and(|value| value.is_true())
 }
 
 /// The short text an expression gives: a string or number, free of control characters, at most 200 characters.
 pub(crate) fn text(expression: &str, status: u16, body: &Json) -> Option<String> {
-    let value = Expression::compile(expression).ok()?.evaluate(status, body)?;
+    let value = evaluate(expression, status, body)?;
     if value.is_undefined() || value.is_none() || !(value.as_str().is_some() || value.is_number()) {
         return None;
     }
@@ -66,7 +64,17 @@ mod tests {
     }
 
     #[test]
+    fn expressions_are_short() {
+        assert!(check(&"(".repeat(400)).is_err(), "nested, and not ended");
+        assert!(check(&format!("{}1{}", "(".repeat(400), ")".repeat(400))).is_err(), "nested too deep");
+        assert_eq!(check(&format!("{}1{}", "(".repeat(20), ")".repeat(20))), Ok(()));
+        assert_eq!(check(&"1+".repeat(20_000)).unwrap_err(), "an expression has at most 1000 characters");
+    }
+
+    #[test]
     fn work_is_limited() {
-        assert_eq!(text("range(1000000000) | list | length", 200, &json!({})), None);
+        for heavy in ["'x' * 10 ** 12", "range(10 ** 9) | list | length", "[0] * 10 ** 9"] {
+            assert_eq!(text(heavy, 200, &json!({})), None, "{heavy}");
+        }
     }
 }

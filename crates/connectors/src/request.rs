@@ -83,8 +83,11 @@ pub fn template_address(
     Ok(url)
 }
 
-/// Headers that a caller's own request may not set: they carry the credential, frame the message, or name the host.
+/// Headers that a caller's own request may not set: they carry the credential, frame the message, name the host, or would hide
+/// an echo.
 const RESERVED: &[&str] = &[
+    // A compressed or partial reply could not be looked through for an echo of the credential.
+    "accept-encoding",
     "authorization",
     "connection",
     "content-length",
@@ -95,6 +98,7 @@ const RESERVED: &[&str] = &[
     "keep-alive",
     "proxy-authorization",
     "proxy-connection",
+    "range",
     "te",
     "trailer",
     "transfer-encoding",

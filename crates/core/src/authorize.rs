@@ -10,13 +10,15 @@ use crate::oauth::{self, ActingClient};
 use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey};
 use arrival::Arrival;
+use hearthkey_connectors::discovery::{self, Discovered};
+use hearthkey_connectors::form;
 use hearthkey_connectors::manifest::{AuthMethod, Manifest, OAuth2, Program};
-use hearthkey_connectors::{discovery, form};
+use hearthkey_connectors::request::{api_base, egress_policy};
 use hearthkey_domain::Secret;
 use hearthkey_domain::authorization::PendingAuthorization;
-use hearthkey_domain::connection::parse_label;
+use hearthkey_domain::connection::{Connection, Status, parse_label};
 use hearthkey_domain::egress::EgressPolicy;
-use hearthkey_domain::ids::{AuthorizationId, ConnectionId};
+use hearthkey_domain::ids::AuthorizationId;
 use hearthkey_domain::server::AuthorizationServer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,9 +121,16 @@ impl Hearthkey {
         if let Some(label) = &label {
             self.check_label_free(workspace, label).await?;
         }
-        let server = self.server_of(manifest, oauth, &values).await?;
-        let choice = self.choose_client(workspace, manifest, oauth, &server.issuer, wish.client).await?;
-        let (client_id, _) = self.client_credentials(workspace, &choice).await?;
+        let discovered = self.server_of(manifest, oauth, &values).await?;
+        let base = api_base(manifest, &values)?;
+        let Discovered { server, .. } = &discovered;
+        let policy = egress_policy(manifest, &base, Some(server))
+            .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
+        if let Some(known) = &reconnect {
+            self.check_same_place(known, server, &policy).await?;
+        }
+        let choice = self.choose_client(workspace, manifest, oauth, server, wish.client).await?;
+        let (client_id, _) = self.client_credentials(workspace, &choice, server).await?;
 
         let now = self.now();
         let id = AuthorizationId::new(now, self.random());
@@ -139,9 +148,9 @@ impl Hearthkey {
             .await
             .map_err(|reason| Error::NoRedirect { reason })?;
 
-        let scopes: Vec<String> = oauth.scopes.iter().map(|scope| scope.name.clone()).collect();
-        let policy = EgressPolicy::new(server.token_endpoints(), false)
-            .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
+        let scopes = discovered.offered(oauth.scopes.iter().map(|scope| scope.name.clone()).collect());
+        let server = discovered.server;
+        let flow = flow_text(&policy, &server, &client_id, &redirect_uri);
         let client = ActingClient { server: server.clone(), client_id, client_secret: None, policy };
         let authorize_url = client.authorization_address(
             &redirect_uri,
@@ -152,7 +161,7 @@ impl Hearthkey {
         );
         let (ws, row) = (workspace.to_string(), id.to_string());
         let sealed = vault
-            .seal(place::verifier(&ws, &row, &server.issuer), verifier.expose().as_bytes())
+            .seal(place::verifier(&ws, &row, &server.issuer, &flow), verifier.expose().as_bytes())
             .map_err(|_| Error::Internal("a code verifier could not be sealed"))?;
         let pending = PendingAuthorization {
             id,
@@ -160,7 +169,7 @@ impl Hearthkey {
             connector: manifest.id.clone(),
             method: method.id.clone(),
             label,
-            reconnect,
+            reconnect: reconnect.map(|known| known.id),
             values,
             server,
             client: choice,
@@ -171,35 +180,68 @@ impl Hearthkey {
             expires_at,
         };
         self.ports.store.begin_authorization(pending, sealed).await?;
-        let opened = wish.open_browser && self.ports.browser.open(&authorize_url).await.is_ok();
         let authorization = Authorization {
             id,
             connector: manifest.id.clone(),
             authorize_url,
             redirect_uri,
             expires_at,
-            browser_opened: opened,
+            browser_opened: false,
+            resumed: false,
             state: FlowState::Waiting,
         };
         unknown.disarm();
+        // Known before the browser is: it may be back at once.
         self.flows.add(authorization.clone(), given_up, now);
-        Ok(authorization)
+        if wish.open_browser && self.ports.browser.open(&authorization.authorize_url).await.is_ok() {
+            self.flows.browser_opened(id);
+        }
+        self.authorization(id)
+    }
+
+    /// Refuses to sign a connection in at another place: what uses it sends its data there.
+    async fn check_same_place(
+        &self,
+        known: &Connection,
+        server: &AuthorizationServer,
+        policy: &EgressPolicy,
+    ) -> Result<(), Error> {
+        let missing = || Error::NotFound { what: "connection", name: known.label.clone() };
+        let row = self.ports.store.credential(known.workspace, known.id).await?.ok_or_else(missing)?;
+        let sealed: Option<EgressPolicy> = row.policy.parse().ok();
+        if row.issuer == server.issuer && sealed.as_ref().is_none_or(|sealed| policy.is_within(sealed)) {
+            return Ok(());
+        }
+        let at = sealed.map(|sealed| sealed.hosts().collect::<Vec<_>>().join(", ")).unwrap_or_default();
+        let expected =
+            format!("{} is connected at {at}; connect the other place as a new connection", known.label);
+        Err(Error::Input { field: "connection".into(), expected })
     }
 
     /// Completes the wish to sign a connection in anew with what the connection already knows.
-    async fn wish_to_reconnect(&self, mut wish: Wish) -> Result<(Wish, Option<ConnectionId>), Error> {
+    async fn wish_to_reconnect(&self, mut wish: Wish) -> Result<(Wish, Option<Connection>), Error> {
         let Some(name) = &wish.reconnect else { return Ok((wish, None)) };
         let known = self.find(name).await?;
         if known.connector != wish.connector {
             let expected = format!("{} is a connection of {}", known.label, self.connector_name(&known));
             return Err(Error::Input { field: "connector".into(), expected });
         }
+        self.check_can_reconnect(&known)?;
         wish.label = None;
-        wish.method.get_or_insert(known.method);
-        for (field, answer) in known.values {
-            wish.values.entry(field).or_insert(answer);
+        wish.method.get_or_insert_with(|| known.method.clone());
+        for (field, answer) in &known.values {
+            wish.values.entry(field.clone()).or_insert_with(|| answer.clone());
         }
-        Ok((wish, Some(known.id)))
+        Ok((wish, Some(known)))
+    }
+
+    pub(crate) fn check_can_reconnect(&self, known: &Connection) -> Result<(), Error> {
+        match known.status {
+            Status::Deleting { .. } => {
+                Err(Error::NotUsable { label: known.label.clone(), status: known.status.word() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives a sign-in up. One that has ended stays as it ended.
@@ -219,7 +261,22 @@ impl Hearthkey {
     /// # Errors
     /// When it is not known.
     pub fn authorization(&self, id: AuthorizationId) -> Result<Authorization, Error> {
-        Ok(self.flows.get(id)?.borrow().clone())
+        let flow = self.flows.get(id)?.borrow().clone();
+        Ok(flow.at(self.now()))
+    }
+
+    /// Opens the browser again for a sign-in that waits.
+    ///
+    /// # Errors
+    /// When it does not wait any more, began in an earlier process, or no browser could be started.
+    pub async fn reopen_authorization(&self, id: AuthorizationId) -> Result<(), Error> {
+        let flow = self.authorization(id)?;
+        if flow.state != FlowState::Waiting || flow.resumed {
+            return Err(Error::Cancelled);
+        }
+        self.ports.browser.open(&flow.authorize_url).await.map_err(|reason| Error::Declined { reason })?;
+        self.flows.browser_opened(id);
+        Ok(())
     }
 
     /// Watches a sign-in to its end.
@@ -251,6 +308,7 @@ impl Hearthkey {
                 redirect_uri: pending.redirect_uri,
                 expires_at: pending.expires_at,
                 browser_opened: false,
+                resumed: true,
                 state: FlowState::Waiting,
             };
             self.flows.add(resumed, given_up, now);
@@ -264,9 +322,9 @@ impl Hearthkey {
         manifest: &Manifest,
         oauth: &OAuth2,
         values: &BTreeMap<String, String>,
-    ) -> Result<AuthorizationServer, Error> {
+    ) -> Result<Discovered, Error> {
         if let Some(server) = discovery::known_server(oauth) {
-            return Ok(server);
+            return Ok(Discovered { server, scopes: None });
         }
         let address = oauth.discover.as_ref();
         let issuer: Url = address.and_then(|address| address.resolve(values)).ok_or_else(|| {
@@ -286,4 +344,15 @@ impl Hearthkey {
         }
         discovery::read_metadata(&issuer, reply.body()).map_err(|error| malformed(error.to_string()))
     }
+}
+
+/// What a flow must not be changed in between its beginning and its return, as the verifier's seal has it: where tokens may go,
+/// where the code goes, as whom, and the redirect it was asked for.
+pub(crate) fn flow_text(
+    policy: &EgressPolicy,
+    server: &AuthorizationServer,
+    client_id: &str,
+    redirect_uri: &Url,
+) -> String {
+    format!("{policy}token {}\nclient {client_id}\nredirect {redirect_uri}\n", server.token_endpoint)
 }

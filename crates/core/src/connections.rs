@@ -1,6 +1,7 @@
 //! Connections: listing, naming, testing, using and removing them. (Making them: [`crate::authorize`] for sign-ins,
 //! [`crate::credentials`] for keys.)
 
+mod reconnect;
 mod removal;
 mod request;
 mod test;
@@ -26,8 +27,8 @@ impl Hearthkey {
     /// When the database cannot be read. The vault need not be open.
     pub async fn connections(&self) -> Result<Vec<Connection>, Error> {
         // Before the vault was ever opened there is no workspace, and so nothing in it.
-        match self.ports.store.workspaces().await?.into_iter().next() {
-            Some(row) => Ok(self.ports.store.connections(row.workspace.id).await?),
+        match self.first_workspace().await? {
+            Some(workspace) => Ok(self.ports.store.connections(workspace.id).await?),
             None => Ok(vec![]),
         }
     }
@@ -53,14 +54,24 @@ impl Hearthkey {
         self.amend(&found, None, |connection| connection.label.clone_from(&label)).await
     }
 
+    /// The connection with this identifier or label; a label of other case only where it can mean one.
     pub(crate) async fn find(&self, name: &str) -> Result<Connection, Error> {
-        let id = name.parse::<ConnectionId>().ok();
-        let wanted = name.trim().to_lowercase();
-        let mut all = self.connections().await?.into_iter();
-        all.find(|c| Some(c.id) == id || c.label.to_lowercase() == wanted).ok_or_else(|| {
-            let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-            Error::NotFound { what: "connection", name: format!("{shown:?}") }
-        })
+        let (id, name) = (name.parse::<ConnectionId>().ok(), name.trim());
+        let mut all = self.connections().await?;
+        if let Some(at) = all.iter().position(|c| Some(c.id) == id || c.label == name) {
+            return Ok(all.swap_remove(at));
+        }
+        let folded = name.to_lowercase();
+        all.retain(|connection| connection.label.to_lowercase() == folded);
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+        match (all.pop(), all.is_empty()) {
+            (Some(found), true) => Ok(found),
+            (Some(_), false) => {
+                let expected = format!("{shown:?} can mean several connections; write it in their case");
+                Err(Error::Input { field: "connection".into(), expected })
+            }
+            (None, _) => Err(Error::NotFound { what: "connection", name: format!("{shown:?}") }),
+        }
     }
 
     /// Changes a connection and writes it, again if it was changed meanwhile.

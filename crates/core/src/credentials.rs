@@ -24,6 +24,8 @@ pub struct KeyOffer {
     pub method: Option<String>,
     /// The connection's label; made from the connector's name if left out.
     pub label: Option<String>,
+    /// The connection that gets this key in place of its own, by identifier or label.
+    pub reconnect: Option<String>,
     /// Plain answers to the connector's form.
     pub values: BTreeMap<String, String>,
     /// Secret answers.
@@ -56,6 +58,7 @@ impl Hearthkey {
     pub async fn add_key(self: &Arc<Self>, caller: &Caller, offer: KeyOffer) -> Result<Connection, Error> {
         self.vault().await?;
         let workspace = self.workspace_id().await?;
+        let (offer, reconnect) = self.offer_to_reconnect(offer).await?;
         if let Some(label) = &offer.label {
             self.check_label_free(workspace, label.trim()).await?;
         }
@@ -84,6 +87,11 @@ impl Hearthkey {
             last_refreshed_at: None,
             version: 1,
         };
+        if let Some(id) = reconnect {
+            let renewed = self.reconnect(caller, id, connection, "", &policy, &credential).await?;
+            self.changes.tell(crate::changes::Topic::Connections);
+            return Ok(renewed);
+        }
         let row = self.seal_credential(&connection, 1, String::new(), &policy, &credential).await?;
         let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
         let connection = self.add_labelled(caller, manifest, connection, label, add).await?;
@@ -91,8 +99,28 @@ impl Hearthkey {
         Ok(connection)
     }
 
+    /// Completes the offer of a new key with what the connection already knows.
+    async fn offer_to_reconnect(
+        &self,
+        mut offer: KeyOffer,
+    ) -> Result<(KeyOffer, Option<ConnectionId>), Error> {
+        let Some(name) = &offer.reconnect else { return Ok((offer, None)) };
+        let known = self.find(name).await?;
+        if known.connector != offer.connector {
+            let expected = format!("{} is a connection of {}", known.label, self.connector_name(&known));
+            return Err(Error::Input { field: "connector".into(), expected });
+        }
+        self.check_can_reconnect(&known)?;
+        offer.label = None;
+        offer.method.get_or_insert(known.method);
+        for (field, answer) in known.values {
+            offer.values.entry(field).or_insert(answer);
+        }
+        Ok((offer, Some(known.id)))
+    }
+
     async fn trial(&self, offer: KeyOffer) -> Result<Trial<'_>, Error> {
-        let KeyOffer { connector, method, label, values, secrets } = offer;
+        let KeyOffer { connector, method, label, values, secrets, .. } = offer;
         let prepared = self.prepare(&connector, method.as_deref(), &values, label.as_deref()).await?;
         let Prepared { manifest, method, values, .. } = &prepared;
         let input = |field: &str, expected: String| Error::Input { field: field.to_owned(), expected };

@@ -7,8 +7,6 @@ use crate::{Error, Hearthkey};
 pub enum Finding {
     /// As it should be.
     Fine,
-    /// Works, and could be better.
-    Advice,
     /// Does not work.
     Trouble,
 }
@@ -65,6 +63,13 @@ impl Hearthkey {
             Err(error) => Check::trouble("database", "Database", &error.into()),
         });
         let (keychain, vault) = ("Keychain", "Vault");
+        let founded = self.ports.store.vault_record().await;
+        if let Ok(None) = founded {
+            let detail = "not founded yet; the first connection does, and puts its key into the keychain";
+            checks.push(Check::fine("vault", vault, detail));
+            checks.push(self.examine_services());
+            return checks;
+        }
         match self.vault_state(true).await {
             Ok(None) => {
                 checks.push(Check::fine("keychain", keychain, "it answers and holds the vault key"));
@@ -77,9 +82,12 @@ impl Hearthkey {
             }
             Err(error) => checks.push(Check::trouble("vault", vault, &error)),
         }
-        let services = self.catalog.iter().count();
-        checks.push(Check::fine("connectors", "Services", format!("{services} known")));
+        checks.push(self.examine_services());
         checks
+    }
+
+    fn examine_services(&self) -> Check {
+        Check::fine("connectors", "Services", format!("{} known", self.catalog.iter().count()))
     }
 
     async fn examine_rows(&self) -> Check {

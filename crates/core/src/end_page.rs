@@ -14,7 +14,6 @@ pub(crate) fn connected(connector: &str, connection: &Connection) -> EndPage {
 
 pub(crate) fn failed(error: &Error) -> EndPage {
     let title = match error {
-        Error::Return(ReturnRefused::Denied) => "Not connected",
         Error::Return(ReturnRefused::Expired) | Error::Cancelled => "Too late",
         Error::Return(ReturnRefused::WrongIssuer) => "Stopped for your safety",
         _ => "Not connected",
@@ -24,6 +23,12 @@ pub(crate) fn failed(error: &Error) -> EndPage {
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let hint = error.hint().unwrap_or_else(|| "Return to Hearthkey and start again.".to_owned());
     page(400, title, &format!("{first}{}. {hint}", chars.as_str()))
+}
+
+/// The vault is closed; the sign-in still waits.
+pub(crate) fn closed(error: &Error) -> EndPage {
+    let hint = error.hint().unwrap_or_default();
+    page(503, "One more step", &format!("Your vault is not open: {error}. {hint} Then load this page again."))
 }
 
 pub(crate) fn not_expected() -> EndPage {

@@ -123,7 +123,7 @@ pub enum Error {
         status: u16,
     },
     /// The provider asks to slow down.
-    #[error("{connector} asks to slow down")]
+    #[error("{connector} asks to slow down{}", until.map_or(String::new(), |at| format!(" until {at:.0}")))]
     RateLimited {
         /// The connector's name.
         connector: String,

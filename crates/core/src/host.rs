@@ -1,9 +1,7 @@
 //! What is asked of the process itself: to give way, to come to the front, to open a link.
 
-use crate::authorize::FlowState;
 use crate::{Error, Hearthkey};
 use hearthkey_connectors::Manifest;
-use hearthkey_domain::ids::AuthorizationId;
 use url::Url;
 
 impl Hearthkey {
@@ -40,17 +38,5 @@ impl Hearthkey {
             expected: "a link of one of the services was expected".into(),
         })?;
         self.ports.browser.open(&url).await.map_err(|reason| Error::Declined { reason })
-    }
-
-    /// Opens the browser again for a sign-in that waits.
-    ///
-    /// # Errors
-    /// When it does not wait any more, or no browser could be started.
-    pub async fn reopen_authorization(&self, id: AuthorizationId) -> Result<(), Error> {
-        let flow = self.authorization(id)?;
-        if flow.state != FlowState::Waiting {
-            return Err(Error::Cancelled);
-        }
-        self.ports.browser.open(&flow.authorize_url).await.map_err(|reason| Error::Declined { reason })
     }
 }

@@ -18,6 +18,7 @@ pub mod host;
 pub mod manifest;
 mod oauth;
 mod outgoing;
+mod refresh;
 mod tokens;
 pub mod vault_gate;
 
@@ -30,8 +31,8 @@ use hearthkey_domain::ids::WorkspaceId;
 use hearthkey_domain::ports::{Browser, Clock, Entropy, Host, Http, KeyStore, Loopback, SandboxHost, Store};
 use hearthkey_domain::workspace::Workspace;
 use jiff::Timestamp;
+use refresh::Lanes;
 use std::sync::Arc;
-use tokens::Refreshes;
 use tokio_util::task::TaskTracker;
 use vault_gate::VaultGate;
 
@@ -100,7 +101,7 @@ pub struct Hearthkey {
     owner: Owner,
     vault: VaultGate,
     flows: Flows,
-    refreshes: Refreshes,
+    lanes: Lanes,
     changes: Changes,
     blobs: Blobs,
     /// Work that must end even when its caller goes away: token exchanges and refreshes.
@@ -117,7 +118,7 @@ impl Hearthkey {
             owner,
             vault: VaultGate::default(),
             flows: Flows::default(),
-            refreshes: Refreshes::default(),
+            lanes: Lanes::default(),
             changes: Changes::default(),
             blobs: Blobs::default(),
             unhurried: TaskTracker::new(),
@@ -142,19 +143,25 @@ impl Hearthkey {
         self.ports.sandbox.is_some()
     }
 
-    /// The workspace calls act in.
+    /// The workspace calls act in. Founds the vault if it was not.
     ///
     /// # Errors
-    /// When the vault was never opened, so that there is none yet.
+    /// When the vault does not open.
     pub async fn workspace(&self) -> Result<Workspace, Error> {
-        if let Some(row) = self.ports.store.workspaces().await?.into_iter().next() {
-            return Ok(row.workspace);
+        if let Some(workspace) = self.first_workspace().await? {
+            return Ok(workspace);
         }
         self.vault().await?;
-        let founded = self.ports.store.workspaces().await?.into_iter().next();
-        founded
-            .map(|row| row.workspace)
-            .ok_or(Error::NotFound { what: "workspace", name: "the first".into() })
+        let founded = self.first_workspace().await?;
+        founded.ok_or(Error::NotFound { what: "workspace", name: "the first".into() })
+    }
+
+    /// The workspace calls act in, if the vault was ever founded. Asks no keychain.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn first_workspace(&self) -> Result<Option<Workspace>, Error> {
+        Ok(self.ports.store.workspaces().await?.into_iter().next().map(|row| row.workspace))
     }
 
     async fn workspace_id(&self) -> Result<WorkspaceId, Error> {

@@ -21,6 +21,7 @@ use oauth2::{
     EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
     RequestTokenError, Scope, TokenResponse, TokenUrl,
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -227,7 +228,8 @@ impl<'a> Carrier<'a> {
         asked: &[String],
     ) -> Result<TokenSet, TokenFailure> {
         let status = self.status.into_inner().ok().flatten().unwrap_or_default();
-        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+        let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
+        if passing {
             return Err(TokenFailure::Status(status));
         }
         match reply {
@@ -254,27 +256,46 @@ impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     }
 }
 
-/// Brings a reply into the shape of RFC 6749: an `error` under status 200 is a refusal, `expires_in` is a number, scopes are
-/// separated by spaces.
+/// Brings a reply into the shape of RFC 6749: an `error` under status 200 is a refusal, `expires_in` is a whole number, scopes are
+/// a text separated by spaces, the type is a bearer's where none is named. What is optional and cannot be read is left out: it
+/// must not cost the tokens beside it.
 fn normalize(mut parts: http::response::Parts, body: &[u8]) -> HttpResponse {
-    let mut bytes = body.to_vec();
-    if let Ok(serde_json::Value::Object(mut reply)) = serde_json::from_slice(body) {
-        if parts.status.is_success() && reply.get("error").is_some_and(serde_json::Value::is_string) {
-            parts.status = StatusCode::BAD_REQUEST;
-        }
-        let seconds = reply.get("expires_in").and_then(|value| value.as_str()?.parse::<u64>().ok());
-        if let Some(seconds) = seconds {
-            reply.insert("expires_in".into(), seconds.into());
-        }
-        let scopes = reply.get("scope").and_then(|value| Some(value.as_str()?.replace(',', " ")));
-        if let Some(scopes) = scopes {
-            reply.insert("scope".into(), scopes.into());
-        }
-        bytes = serde_json::to_vec(&reply).unwrap_or(bytes);
-        // The reply is JSON, whatever its label says.
-        parts.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    let Ok(Value::Object(mut reply)) = serde_json::from_slice(body) else {
+        return http::Response::from_parts(parts, body.to_vec());
+    };
+    if parts.status.is_success() && reply.get("error").is_some_and(Value::is_string) {
+        parts.status = StatusCode::BAD_REQUEST;
     }
+    if parts.status.is_success() {
+        let seconds = reply.remove("expires_in").and_then(|value| whole_seconds(&value));
+        reply.extend(seconds.map(|seconds| ("expires_in".to_owned(), seconds.into())));
+        let scopes = reply.remove("scope").and_then(|value| scope_text(&value));
+        reply.extend(scopes.map(|scopes| ("scope".to_owned(), scopes.into())));
+        if !reply.get("refresh_token").is_some_and(Value::is_string) {
+            reply.remove("refresh_token");
+        }
+        if !reply.get("token_type").is_some_and(Value::is_string) {
+            reply.insert("token_type".to_owned(), "bearer".into());
+        }
+    }
+    // The reply is JSON, whatever its label says.
+    parts.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    let bytes = serde_json::to_vec(&reply).unwrap_or_else(|_| body.to_vec());
     http::Response::from_parts(parts, bytes)
+}
+
+fn whole_seconds(value: &Value) -> Option<u64> {
+    let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    // A cast of a float saturates; what is not above zero says nothing.
+    (seconds > 0.0).then_some(seconds as u64)
+}
+
+fn scope_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.replace(',', " ")),
+        Value::Array(list) => Some(list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
+        _ => None,
+    }
 }
 
 fn token_set(tokens: &BasicTokenResponse, asked: &[String], now: Timestamp) -> TokenSet {
@@ -312,7 +333,22 @@ mod tests {
             (reply.status().as_u16(), body)
         };
         assert_eq!(read(json!({ "error": "bad_refresh_token" })).0, 400);
-        let (status, body) = read(json!({ "access_token": "a", "expires_in": "60", "scope": "a,b" }));
-        assert_eq!((status, &body["expires_in"], &body["scope"]), (200, &json!(60), &json!("a b")));
+        for (expires_in, seconds) in [
+            (json!(60), json!(60)),
+            (json!("60"), json!(60)),
+            (json!(3600.0), json!(3600)),
+            (json!("soon"), Value::Null),
+            (json!(-1), Value::Null),
+            (Value::Null, Value::Null),
+        ] {
+            let (status, body) = read(json!({ "access_token": "a", "expires_in": expires_in }));
+            assert_eq!((status, &body["expires_in"], &body["token_type"]), (200, &seconds, &json!("bearer")));
+        }
+        for (scope, text) in
+            [(json!("a,b"), json!("a b")), (json!(["a", "b"]), json!("a b")), (json!(7), Value::Null)]
+        {
+            assert_eq!(read(json!({ "access_token": "a", "scope": scope })).1["scope"], text);
+        }
+        assert!(read(json!({ "access_token": "a", "refresh_token": null })).1.get("refresh_token").is_none());
     }
 }

@@ -1,26 +1,22 @@
-//! Credentials in use: opening them, renewing them with single flight, and putting them into requests.
-//!
-//! A new token set is used only once it is durable. Nothing here deletes a refresh token.
+//! Credentials in use: opening and sealing them, and putting them into requests. (Renewing them: [`crate::refresh`].)
 
-use crate::changes::Topic;
-use crate::error::Failure;
-use crate::oauth::{ActingClient, TokenFailure};
+use crate::oauth::ActingClient;
 use crate::vault_gate::place;
-use crate::{Caller, Error, Hearthkey, codec};
+use crate::{Error, Hearthkey, codec};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hearthkey_connectors::Manifest;
 use hearthkey_domain::Secret;
-use hearthkey_domain::activity::Deed;
 use hearthkey_domain::client::ClientChoice;
-use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
+use hearthkey_domain::connection::{Connection, OAuthGrant};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
-use hearthkey_domain::ports::{CredentialRow, StoreError};
+use hearthkey_domain::ports::CredentialRow;
 use hearthkey_domain::server::AuthorizationServer;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 /// A connection with its credential opened.
 pub(crate) struct Opened {
@@ -30,69 +26,7 @@ pub(crate) struct Opened {
     pub(crate) version: u64,
 }
 
-/// Why a credential is renewed.
-#[derive(Clone, Copy)]
-enum Occasion {
-    /// The access token has ended.
-    Ended,
-    /// The provider refused the access token of this version.
-    Refused { version: u64 },
-}
-
-/// After a failed refresh, how long callers get its answer instead of a new attempt.
-const COOL_DOWN: SignedDuration = SignedDuration::from_secs(10);
-
-type Lane = Arc<tokio::sync::Mutex<Option<(Timestamp, Failure)>>>;
-
-/// One lane per connection, in which refreshes stand in line.
-#[derive(Default)]
-pub(crate) struct Refreshes(Mutex<HashMap<ConnectionId, Lane>>);
-
-impl Refreshes {
-    fn lane(&self, id: ConnectionId) -> Lane {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lanes.entry(id).or_default())
-    }
-}
-
 impl Hearthkey {
-    /// The connection with its credential, renewed if it has ended.
-    pub(crate) async fn usable(
-        self: &Arc<Self>,
-        caller: &Caller,
-        workspace: WorkspaceId,
-        id: ConnectionId,
-    ) -> Result<Opened, Error> {
-        let opened = self.open_credential(workspace, id).await?;
-        if !opened.connection.is_usable() {
-            let Connection { label, status, .. } = opened.connection;
-            return Err(Error::NotUsable { label, status: status.word() });
-        }
-        match &opened.credential {
-            Credential::OAuth2(tokens) if tokens.is_expired(self.now()) => {
-                self.renew(caller, workspace, id, Occasion::Ended).await
-            }
-            _ => Ok(opened),
-        }
-    }
-
-    /// After the provider refused an access token: the credential renewed, by this call or one that ran meanwhile. `None`
-    /// when it cannot be renewed.
-    pub(crate) async fn after_refusal(
-        self: &Arc<Self>,
-        caller: &Caller,
-        refused: &Opened,
-    ) -> Result<Option<Opened>, Error> {
-        match &refused.credential {
-            Credential::OAuth2(TokenSet { refresh_token: Some(_), .. }) => {
-                let Connection { workspace, id, .. } = refused.connection;
-                let occasion = Occasion::Refused { version: refused.version };
-                self.renew(caller, workspace, id, occasion).await.map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
     pub(crate) async fn open_credential(
         &self,
         workspace: WorkspaceId,
@@ -129,134 +63,6 @@ impl Hearthkey {
         Ok(CredentialRow { version, policy, issuer, sealed })
     }
 
-    /// Renews in a task of its own: a caller that goes away does not cut a token request short.
-    async fn renew(
-        self: &Arc<Self>,
-        caller: &Caller,
-        workspace: WorkspaceId,
-        id: ConnectionId,
-        occasion: Occasion,
-    ) -> Result<Opened, Error> {
-        let (app, caller) = (Arc::clone(self), caller.clone());
-        let task = async move { app.renew_in_lane(&caller, workspace, id, occasion).await };
-        self.unhurried.spawn(task).await.map_err(|_| Error::Internal("a refresh did not finish"))?
-    }
-
-    async fn renew_in_lane(
-        &self,
-        caller: &Caller,
-        workspace: WorkspaceId,
-        id: ConnectionId,
-        occasion: Occasion,
-    ) -> Result<Opened, Error> {
-        let lane = self.refreshes.lane(id);
-        let mut recent = lane.lock().await;
-        // What was true outside the lane may have been changed by whoever was in it before.
-        let opened = self.open_credential(workspace, id).await?;
-        let renewed_meanwhile = match (&opened.credential, occasion) {
-            (Credential::OAuth2(tokens), Occasion::Ended) => !tokens.is_expired(self.now()),
-            (_, Occasion::Refused { version }) => opened.version != version,
-            (Credential::Keys(_), _) => true,
-        };
-        if renewed_meanwhile {
-            return Ok(opened);
-        }
-        if let Status::NeedsReconnect { reason } = opened.connection.status {
-            return Err(Error::Reauthorize { label: opened.connection.label, reason });
-        }
-        if let Some((at, failure)) = &*recent
-            && at.duration_until(self.now()).abs() < COOL_DOWN
-        {
-            return Err(Error::Recent(failure.clone()));
-        }
-        let outcome = self.refresh(caller, opened).await;
-        *recent = outcome.as_ref().err().map(|error| (self.now(), Failure::from(error)));
-        self.changes.tell(Topic::Connections);
-        outcome
-    }
-
-    async fn refresh(&self, caller: &Caller, opened: Opened) -> Result<Opened, Error> {
-        let Opened { mut connection, credential, policy, version } = opened;
-        let (Credential::OAuth2(previous), Some(grant)) = (credential, connection.oauth.clone()) else {
-            return Err(Error::Internal("a refresh was asked of a connection without tokens"));
-        };
-        let name = self.connector_name(&connection);
-        let Some(refresh_token) = &previous.refresh_token else {
-            let reason = format!("{name} gave no way to renew the sign-in, and it has ended");
-            return self.ends(caller, connection, reason).await;
-        };
-        let client = self.acting_client(connection.workspace, &grant, policy).await?;
-        let tokens = match self.exchange_refresh(&client, refresh_token, &grant.scopes_granted).await {
-            Ok(reply) => reply.succeeding(previous),
-            Err(failure) if failure.is_permanent() => {
-                let words = failure.into_error(&name).to_string();
-                return self.ends(caller, connection, words).await;
-            }
-            Err(failure) => {
-                let transient = matches!(failure, TokenFailure::Http(_) | TokenFailure::Status(_));
-                let error = failure.into_error(&name);
-                if !transient {
-                    connection.status = Status::Error { message: error.to_string() };
-                }
-                let entry = self.entry_for(caller, &connection, Deed::RefreshFailed, error.to_string());
-                self.ports.store.update_connection(connection, Some(entry)).await?;
-                return Err(error);
-            }
-        };
-        let ActingClient { server, policy, .. } = client;
-        let (grant, version) = (granted(grant, &tokens), version + 1);
-        let credential = Credential::OAuth2(tokens);
-        let row = self.seal_credential(&connection, version, server.issuer, &policy, &credential).await?;
-        let connection = self.store_renewed(caller, connection, grant, row).await?;
-        Ok(Opened { connection, credential, policy, version })
-    }
-
-    /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and a rename that
-    /// came between must not cost them.
-    async fn store_renewed(
-        &self,
-        caller: &Caller,
-        mut connection: Connection,
-        grant: OAuthGrant,
-        row: CredentialRow,
-    ) -> Result<Connection, Error> {
-        let (workspace, id) = (connection.workspace, connection.id);
-        loop {
-            if connection.is_usable() {
-                connection.status = Status::Active;
-            }
-            connection.last_refreshed_at = Some(self.now());
-            connection.oauth = Some(grant.clone());
-            let entry = self.entry_for(caller, &connection, Deed::Refreshed, "Access token renewed");
-            match self.ports.store.replace_credential(connection.clone(), row.clone(), entry).await {
-                Err(StoreError::Conflict) => {
-                    let stored = self.ports.store.credential(workspace, id).await?;
-                    let fresh = self.ports.store.connection(workspace, id).await?;
-                    match (stored, fresh) {
-                        (Some(stored), Some(fresh)) if stored.version + 1 == row.version => {
-                            connection = fresh
-                        }
-                        _ => return Err(StoreError::Conflict.into()),
-                    }
-                }
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    connection.version += 1;
-                    return Ok(connection);
-                }
-            }
-        }
-    }
-
-    /// The provider ended the sign-in: says so on the connection, and keeps everything.
-    async fn ends<T>(&self, caller: &Caller, mut connection: Connection, reason: String) -> Result<T, Error> {
-        connection.status = Status::NeedsReconnect { reason: reason.clone() };
-        let label = connection.label.clone();
-        let entry = self.entry_for(caller, &connection, Deed::RefreshFailed, reason.clone());
-        self.ports.store.update_connection(connection, Some(entry)).await?;
-        Err(Error::Reauthorize { label, reason })
-    }
-
     /// The client of a grant, with its secret opened.
     pub(crate) async fn acting_client(
         &self,
@@ -264,14 +70,17 @@ impl Hearthkey {
         grant: &OAuthGrant,
         policy: EgressPolicy,
     ) -> Result<ActingClient, Error> {
-        let (client_id, client_secret) = self.client_credentials(workspace, &grant.client).await?;
+        let (client_id, client_secret) =
+            self.client_credentials(workspace, &grant.client, &grant.server).await?;
         Ok(ActingClient { server: grant.server.clone(), client_id, client_secret, policy })
     }
 
+    /// A client as `server` knows it. Its secret opens only for the server it was typed for.
     pub(crate) async fn client_credentials(
         &self,
         workspace: WorkspaceId,
         choice: &ClientChoice,
+        server: &AuthorizationServer,
     ) -> Result<(String, Option<Secret>), Error> {
         let id = match choice {
             ClientChoice::Bundled { client_id } => return Ok((client_id.clone(), None)),
@@ -283,8 +92,8 @@ impl Hearthkey {
             return Ok((client.client_id, None));
         };
         let unreadable = |_| Error::Unreadable { what: "client secret", name: client.client_id.clone() };
-        let (ws, row) = (workspace.to_string(), id.to_string());
-        let place = place::client_secret(&ws, &row, client.version, &client.issuer);
+        let (ws, row, policy) = (workspace.to_string(), id.to_string(), token_policy(server)?);
+        let place = place::client_secret(&ws, &row, &server.issuer, &policy);
         let bytes = self.vault().await?.unseal(place, &sealed).map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Error::Internal("a client secret that opened could not be read"))?;
@@ -297,8 +106,14 @@ impl Hearthkey {
     }
 }
 
+/// Where a client secret may go, as its seal has it: to the server's token endpoint.
+pub(crate) fn token_policy(server: &AuthorizationServer) -> Result<String, Error> {
+    let policy = EgressPolicy::new([&server.token_endpoint], false);
+    policy.map(|policy| policy.to_string()).map_err(|_| Error::Internal("a token endpoint is not secure"))
+}
+
 /// The grant of a connection, as its newest tokens have it.
-fn granted(grant: OAuthGrant, tokens: &TokenSet) -> OAuthGrant {
+pub(crate) fn granted(grant: OAuthGrant, tokens: &TokenSet) -> OAuthGrant {
     OAuthGrant {
         scopes_granted: tokens.scopes.clone(),
         expires_at: tokens.expires_at,
@@ -348,19 +163,43 @@ pub(crate) fn inject(
     }
 }
 
-/// Takes every occurrence of the credential's secrets out of a reply, so that an endpoint that echoes shows nothing.
-pub(crate) fn without_secrets(credential: &Credential, text: &mut Vec<u8>) {
+/// Takes every occurrence of the credential's secrets out of a reply - as they are, and as JSON, an address or base64 would
+/// write them - so that an endpoint that echoes shows nothing.
+pub(crate) fn without_secrets(credential: &Credential, text: &[u8]) -> Vec<u8> {
     let secrets: Vec<&Secret> = match credential {
         Credential::OAuth2(tokens) => {
             std::iter::once(&tokens.access_token).chain(&tokens.refresh_token).collect()
         }
         Credential::Keys(keys) => keys.values().collect(),
     };
-    for secret in secrets.into_iter().map(|secret| secret.expose().as_bytes()).filter(|s| s.len() >= 8) {
-        while let Some(at) = text.windows(secret.len()).position(|window| window == secret) {
-            text.splice(at..at + secret.len(), *b"[redacted]");
-        }
+    let forms =
+        secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= 8).flat_map(|secret| {
+            [
+                Zeroizing::new(secret.to_owned()),
+                Zeroizing::new(secret.replace('/', "\\/")),
+                Zeroizing::new(form_urlencoded::byte_serialize(secret.as_bytes()).collect()),
+                Zeroizing::new(STANDARD_NO_PAD.encode(secret)),
+                Zeroizing::new(URL_SAFE_NO_PAD.encode(secret)),
+            ]
+        });
+    // Most secrets are written alike in several forms; each is looked for once.
+    let mut forms: Vec<Zeroizing<String>> = forms.collect();
+    forms.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    forms.dedup_by(|a, b| a.as_str() == b.as_str());
+    forms.iter().fold(text.to_vec(), |text, form| without(&text, form.as_bytes()))
+}
+
+/// One pass: what was put in is not looked at again.
+fn without(text: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, secret) {
+        clean.extend_from_slice(&rest[..at]);
+        clean.extend_from_slice(b"[redacted]");
+        rest = &rest[at + secret.len()..];
     }
+    clean.extend_from_slice(rest);
+    clean
 }
 
 #[cfg(test)]
@@ -368,16 +207,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_echoed_secret_is_taken_out_wherever_it_stands() {
-        let keys = Credential::Keys([("key".to_owned(), Secret::new("sk_live_0123456789"))].into());
-        for (reply, handed_over) in [
-            ("nothing", "nothing"),
-            ("sk_live_0123456789", "[redacted]"),
-            ("a=sk_live_0123456789&b=sk_live_0123456789!", "a=[redacted]&b=[redacted]!"),
+    fn an_echoed_secret_is_taken_out_however_it_is_written() {
+        for (secret, reply, handed_over) in [
+            ("sk_live_0123456789", "nothing", "nothing"),
+            ("sk_live_0123456789", "sk_live_0123456789", "[redacted]"),
+            (
+                "sk_live_0123456789",
+                "a=sk_live_0123456789&b=sk_live_0123456789!",
+                "a=[redacted]&b=[redacted]!",
+            ),
+            ("redacted", "redacted redacted", "[redacted] [redacted]"),
+            ("ya29.a/b+c=", r#"{"token":"ya29.a\/b+c="}"#, r#"{"token":"[redacted]"}"#),
+            ("ya29.a/b+c=", "?token=ya29.a%2Fb%2Bc%3D", "?token=[redacted]"),
+            ("ya29.a/b+c=", "eWEyOS5hL2IrYz0=", "[redacted]="),
         ] {
-            let mut bytes = reply.as_bytes().to_vec();
-            without_secrets(&keys, &mut bytes);
-            assert_eq!(String::from_utf8(bytes).unwrap(), handed_over);
+            let keys = Credential::Keys([("key".to_owned(), Secret::new(secret))].into());
+            let clean = without_secrets(&keys, reply.as_bytes());
+            assert_eq!(String::from_utf8(clean).unwrap(), handed_over);
         }
     }
 }

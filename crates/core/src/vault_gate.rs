@@ -3,7 +3,7 @@
 //! A key is made only when no vault was ever founded in this profile: never over sealed rows.
 
 use crate::changes::Topic;
-use crate::{Error, Hearthkey};
+use crate::{Error, Failure, Hearthkey};
 use hearthkey_domain::Secret;
 use hearthkey_domain::ids::WorkspaceId;
 use hearthkey_domain::ports::{KeyStoreError, VaultRecord, WorkspaceRow};
@@ -15,7 +15,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// Why the vault is not open. Each state has its own way out ([`Trouble::fix`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Trouble {
     /// The OS keychain did not give an answer about the key.
     #[error(transparent)]
@@ -32,20 +31,6 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// The word for this state, as in views.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Keychain(KeyStoreError::Absent { .. }) => "keychain_absent",
-            Self::Keychain(KeyStoreError::Locked) => "keychain_locked",
-            Self::Keychain(KeyStoreError::Hanging { .. }) => "keychain_hanging",
-            Self::Keychain(_) => "keychain_refused",
-            Self::KeyMissing => "key_missing",
-            Self::WrongKey => "wrong_key",
-            Self::WorkspaceDamaged => "unreadable",
-        }
-    }
-
     /// Whether waiting or unlocking cannot help.
     #[must_use]
     pub fn is_key_lost(&self) -> bool {
@@ -81,7 +66,34 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 enum State {
     Untried,
     Open(Arc<Vault>),
-    Closed(Trouble, Timestamp),
+    Closed(Refusal, Timestamp),
+}
+
+/// Why the last attempt failed: a state of the vault, or a failure on the way to it.
+#[derive(Clone, PartialEq)]
+enum Refusal {
+    Trouble(Trouble),
+    Failure(Failure),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Trouble(trouble) => Self::Vault(trouble),
+            Refusal::Failure(failure) => Self::Recent(failure),
+        }
+    }
+}
+
+/// What is known of the vault without asking anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Glance {
+    /// It is open.
+    Open,
+    /// It is being opened.
+    Opening,
+    /// It is not open.
+    Closed(Trouble),
 }
 
 pub(crate) struct VaultGate {
@@ -97,19 +109,27 @@ impl Default for VaultGate {
 }
 
 impl VaultGate {
-    /// The vault, or the trouble that was found within [`PATIENCE`]; `None` when the keychain has to be asked.
-    fn known(&self, now: Timestamp) -> Option<Result<Arc<Vault>, Trouble>> {
+    /// The vault, or the refusal that was met within [`PATIENCE`]; `None` when the keychain has to be asked.
+    fn known(&self, now: Timestamp) -> Option<Result<Arc<Vault>, Refusal>> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Open(vault) => Some(Ok(Arc::clone(vault))),
-            State::Closed(trouble, since) if since.duration_until(now).abs() < PATIENCE => {
-                Some(Err(trouble.clone()))
+            State::Closed(refusal, since) if since.duration_until(now).abs() < PATIENCE => {
+                Some(Err(refusal.clone()))
             }
             _ => None,
         }
     }
 
-    fn set(&self, state: State) {
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    /// Notes a state, and says whether it is another than before.
+    fn set(&self, new: State) -> bool {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let same = match (&*state, &new) {
+            (State::Open(_), State::Open(_)) => true,
+            (State::Closed(before, _), State::Closed(now, _)) => before == now,
+            _ => false,
+        };
+        *state = new;
+        !same
     }
 }
 
@@ -126,13 +146,25 @@ impl Hearthkey {
         }
     }
 
+    /// Says at once how the vault is. One that was not asked for yet is opened meanwhile; the changes tell when it is.
+    pub fn glance_at_vault(self: &Arc<Self>) -> Glance {
+        match &*self.vault.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(_) => return Glance::Open,
+            State::Closed(Refusal::Trouble(trouble), _) => return Glance::Closed(trouble.clone()),
+            State::Closed(Refusal::Failure(_), _) | State::Untried => {}
+        }
+        let app = Arc::clone(self);
+        self.unhurried.spawn(async move { app.open_vault(false).await.map(drop) });
+        Glance::Opening
+    }
+
     /// The open vault.
     pub(crate) async fn vault(&self) -> Result<Arc<Vault>, Error> {
         self.open_vault(false).await
     }
 
     async fn open_vault(&self, anew: bool) -> Result<Arc<Vault>, Error> {
-        let settled = |known: Option<Result<_, Trouble>>| known.filter(|found| found.is_ok() || !anew);
+        let settled = |known: Option<Result<_, Refusal>>| known.filter(|found| found.is_ok() || !anew);
         if let Some(found) = settled(self.vault.known(self.now())) {
             return found.map_err(Error::from);
         }
@@ -141,16 +173,19 @@ impl Hearthkey {
         if let Some(found) = settled(self.vault.known(self.now())) {
             return found.map_err(Error::from);
         }
-        let opened = match self.ports.store.vault_record().await? {
-            Some(record) => self.ask_keychain(record).await,
-            None => self.found_vault().await,
+        let opened = match self.ports.store.vault_record().await {
+            Ok(Some(record)) => self.ask_keychain(record).await,
+            Ok(None) => self.found_vault().await,
+            Err(error) => Err(error.into()),
         };
-        match &opened {
-            Ok(vault) => self.vault.set(State::Open(Arc::clone(vault))),
-            Err(Error::Vault(trouble)) => self.vault.set(State::Closed(trouble.clone(), self.now())),
-            Err(_) => {}
+        let state = match &opened {
+            Ok(vault) => State::Open(Arc::clone(vault)),
+            Err(Error::Vault(trouble)) => State::Closed(Refusal::Trouble(trouble.clone()), self.now()),
+            Err(error) => State::Closed(Refusal::Failure(error.into()), self.now()),
+        };
+        if self.vault.set(state) {
+            self.changes.tell(Topic::Vault);
         }
-        self.changes.tell(Topic::Vault);
         opened
     }
 
@@ -221,17 +256,24 @@ pub(crate) mod place {
         SealContext { workspace, table: "credentials", row, field: "credential", version, issuer, policy }
     }
 
+    /// A client secret goes to its server's token endpoint and nowhere else: `policy` is of that.
     pub(crate) fn client_secret<'a>(
         workspace: &'a str,
         row: &'a str,
-        version: u64,
         issuer: &'a str,
+        policy: &'a str,
     ) -> SealContext<'a> {
-        SealContext { workspace, table: "clients", row, field: "client_secret", version, issuer, policy: "" }
+        SealContext { workspace, table: "clients", row, field: "client_secret", version: 1, issuer, policy }
     }
 
-    pub(crate) fn verifier<'a>(workspace: &'a str, row: &'a str, issuer: &'a str) -> SealContext<'a> {
+    /// A verifier holds its flow together: `flow` is what the flow must not be changed in.
+    pub(crate) fn verifier<'a>(
+        workspace: &'a str,
+        row: &'a str,
+        issuer: &'a str,
+        flow: &'a str,
+    ) -> SealContext<'a> {
         let (table, field) = ("authorizations", "code_verifier");
-        SealContext { workspace, table, row, field, version: 1, issuer, policy: "" }
+        SealContext { workspace, table, row, field, version: 1, issuer, policy: flow }
     }
 }

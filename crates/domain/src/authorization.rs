@@ -58,9 +58,12 @@ impl PendingAuthorization {
         if now >= self.expires_at {
             return Err(ReturnRefused::Expired);
         }
-        // RFC 9207 section 2.4: compared before anything else in the response is believed, errors included.
+        // RFC 9207 section 2.4: compared before anything else in the response is believed, errors included. A server
+        // whose manifest names no issuer has nothing to be compared with.
         match &callback.iss {
-            Some(iss) if *iss != self.server.issuer => return Err(ReturnRefused::WrongIssuer),
+            Some(iss) if !self.server.issuer.is_empty() && *iss != self.server.issuer => {
+                return Err(ReturnRefused::WrongIssuer);
+            }
             None if self.server.iss_required => return Err(ReturnRefused::WrongIssuer),
             _ => {}
         }

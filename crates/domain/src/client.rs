@@ -6,7 +6,8 @@ use crate::ids::{ClientId, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A client registration of the person's own. Its secret, where it has one, is sealed in its row.
+/// A client registration of the person's own, as it was typed; never changed later, because connections were made with it. Its
+/// secret, where it has one, is sealed in its row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its identifier in this profile.
@@ -21,10 +22,10 @@ pub struct Client {
     pub client_id: String,
     /// Whether it has a `client_secret` (a confidential client, RFC 6749 section 2.1).
     pub confidential: bool,
-    /// When it was registered here.
+    /// When it was typed here.
     pub created_at: Timestamp,
-    /// Compare-and-swap version, and associated data of the sealed secret.
-    pub version: u64,
+    /// Whether a sign-in has succeeded with it. Only then is it used for the next one.
+    pub proven: bool,
 }
 
 /// Which registration an authorization or connection uses.

@@ -50,6 +50,8 @@ pub enum Status {
     Deleting {
         /// When the removal becomes final.
         purge_after: Timestamp,
+        /// How it was before, for the undo.
+        before: Box<Status>,
     },
 }
 

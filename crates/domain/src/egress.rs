@@ -59,6 +59,12 @@ impl EgressPolicy {
         if self.origins.contains(&origin) { Ok(()) } else { Err(EgressError::Outside { origin }) }
     }
 
+    /// Whether this policy allows nothing that `other` does not.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.origins.is_subset(&other.origins) && (other.private || !self.private)
+    }
+
     /// Whether names may resolve to loopback or private addresses.
     #[must_use]
     pub fn allows_private(&self) -> bool {

@@ -356,7 +356,7 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Activity>, StoreError>;
 
-    /// The person's own client for a connector and issuer.
+    /// The newest proven client of the person's own for a connector and issuer.
     async fn client_for(
         &self,
         workspace: WorkspaceId,
@@ -369,8 +369,10 @@ pub trait Store: Send + Sync {
         workspace: WorkspaceId,
         id: ClientId,
     ) -> Result<Option<(Client, Option<Sealed>)>, StoreError>;
-    /// Adds a client, or replaces the one of the same workspace, connector and issuer.
-    async fn put_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError>;
+    /// Adds a client.
+    async fn add_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError>;
+    /// Notes that a sign-in has succeeded with a client.
+    async fn prove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError>;
 
     /// Remembers a flow and its sealed verifier.
     async fn begin_authorization(

@@ -30,19 +30,18 @@ impl Secret {
         self.expose().is_empty()
     }
 
-    /// What a person may see of a key: a recognisable prefix (up to its last `_` or `-` within twelve characters) and the
-    /// last four characters, as `sk_live_…1234`. Texts under sixteen characters show nothing but dots.
+    /// What a person may see of a key: its last four characters, and a prefix of words that says what it is, as
+    /// `sk_live_…1234`. At least twelve characters stay hidden; shorter texts show nothing but dots.
     #[must_use]
     pub fn masked(&self) -> String {
         let text = self.expose();
-        let chars: Vec<char> = text.chars().collect();
-        if chars.len() < 16 || !text.is_ascii() {
+        if text.len() < 16 || !text.is_ascii() {
             return "••••".to_owned();
         }
-        let prefix = chars[..12].iter().rposition(|c| matches!(c, '_' | '-')).map_or(0, |at| at + 1);
-        let head: String = chars[..prefix].iter().collect();
-        let tail: String = chars[chars.len() - 4..].iter().collect();
-        format!("{head}…{tail}")
+        let words = text.bytes().take_while(|c| c.is_ascii_alphabetic() || matches!(c, b'_' | b'-')).count();
+        let prefix = text[..words.min(12)].rfind(['_', '-']).map_or(0, |at| at + 1);
+        let head = if text.len() >= prefix + 16 { &text[..prefix] } else { "" };
+        format!("{head}…{}", &text[text.len() - 4..])
     }
 }
 
@@ -61,6 +60,8 @@ mod tests {
         for (text, mask) in [
             ("sk_live_51HxyzABCDEF1234", "sk_live_…1234"),
             ("abcdefghijklmnopqrstuvwxyz", "…wxyz"),
+            ("550e8400-e29b-41d4-a716-446655440000", "…0000"),
+            ("abcdefghijk_mnop", "…mnop"),
             ("short", "••••"),
             ("exactly_15_char", "••••"),
             ("päßwörter_sind_geheim", "••••"),

@@ -11,7 +11,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description The app at a glance: version, workspace, owner, and how the vault is. */
+        /** @description The app at a glance: version, workspace, owner, and how the vault is. Waits for nobody. */
         post: operations["app.status"];
         delete?: never;
         options?: never;
@@ -635,7 +635,7 @@ export interface components {
         /** @description What is typed into a field. */
         FieldWord: "text" | "url" | "secret";
         /** @description What a check found. */
-        FindingWord: "fine" | "advice" | "trouble";
+        FindingWord: "fine" | "trouble";
         /** @description Who a connection is signed in as. */
         IdentityView: {
             /** @description The words after "Connected as". */
@@ -805,7 +805,7 @@ export interface components {
             state: components["schemas"]["VaultWord"];
         };
         /** @description The states of the vault. */
-        VaultWord: "open" | "keychain_absent" | "keychain_locked" | "keychain_hanging" | "keychain_refused" | "key_missing" | "wrong_key" | "unreadable";
+        VaultWord: "open" | "opening" | "keychain_absent" | "keychain_locked" | "keychain_hanging" | "keychain_refused" | "key_missing" | "wrong_key" | "unreadable";
         /** @description A workspace. */
         WorkspaceView: {
             /** @description `ws_…` */
@@ -1123,6 +1123,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /** @description A connection that gets this key in place of its own, by identifier or label: it keeps identifier, label and settings. */
+                    connection?: string | null;
                     /** @description The service. */
                     connector: string;
                     /** @description The connection's label; made from the service's name if left out. */

@@ -11,14 +11,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The app at a glance: version, workspace, owner, and how the vault is.
+/// The app at a glance: version, workspace, owner, and how the vault is. Waits for nobody.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Status {}
 
 call!(Status, "app.status", Read, AppStatus, |_input, app, _| {
-    let vault = app.vault_state(false).await?;
-    let workspace = app.workspace().await.ok();
+    let vault = app.glance_at_vault();
+    let workspace = app.first_workspace().await?;
     let owner = app.owner();
     Ok(AppStatus {
         version: owner.version.clone(),

@@ -28,7 +28,7 @@ pub struct Check {
 
 call!(Check, "credentials.check", Write, TestView, |input, app, _| {
     let Check { connector, method, values, secrets } = input;
-    let offer = KeyOffer { connector, method, label: None, values, secrets: taken(secrets) };
+    let offer = KeyOffer { connector, method, values, secrets: taken(secrets), ..KeyOffer::default() };
     Ok(app.check_key(offer).await?.into())
 });
 
@@ -44,6 +44,9 @@ pub struct Add {
     /// The connection's label; made from the service's name if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// A connection that gets this key in place of its own, by identifier or label: it keeps identifier, label and settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// Plain answers to the service's form.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
@@ -53,8 +56,8 @@ pub struct Add {
 }
 
 call!(Add, "connections.add", Write, ConnectionView, |input, app, caller| {
-    let Add { connector, method, label, values, secrets } = input;
-    let offer = KeyOffer { connector, method, label, values, secrets: taken(secrets) };
+    let Add { connector, method, label, connection: reconnect, values, secrets } = input;
+    let offer = KeyOffer { connector, method, label, reconnect, values, secrets: taken(secrets) };
     let connection = app.add_key(&caller, offer).await?;
     Ok(ConnectionView::of(&app, connection).await)
 });

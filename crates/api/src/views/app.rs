@@ -2,8 +2,9 @@
 
 use hearthkey_core::changes::Topic;
 use hearthkey_core::doctor::{Check, Finding};
-use hearthkey_core::vault_gate::Trouble;
+use hearthkey_core::vault_gate::{Glance, Trouble};
 use hearthkey_core::{Owner, OwnerKind};
+use hearthkey_domain::ports::KeyStoreError;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,8 @@ pub struct VaultView {
 pub enum VaultWord {
     /// Open.
     Open,
+    /// Being opened; a change tells when it is.
+    Opening,
     /// There is no keychain.
     KeychainAbsent,
     /// The keychain is locked.
@@ -100,21 +103,34 @@ pub enum VaultWord {
     Unreadable,
 }
 
-impl From<Option<Trouble>> for VaultView {
-    fn from(trouble: Option<Trouble>) -> Self {
-        let Some(trouble) = trouble else {
-            return Self { state: VaultWord::Open, detail: None, fix: None };
-        };
-        let state = match trouble.word() {
-            "keychain_absent" => VaultWord::KeychainAbsent,
-            "keychain_locked" => VaultWord::KeychainLocked,
-            "keychain_hanging" => VaultWord::KeychainHanging,
-            "key_missing" => VaultWord::KeyMissing,
-            "wrong_key" => VaultWord::WrongKey,
-            "unreadable" => VaultWord::Unreadable,
-            _ => VaultWord::KeychainRefused,
+impl From<Trouble> for VaultView {
+    fn from(trouble: Trouble) -> Self {
+        let state = match &trouble {
+            Trouble::Keychain(KeyStoreError::Absent { .. }) => VaultWord::KeychainAbsent,
+            Trouble::Keychain(KeyStoreError::Locked) => VaultWord::KeychainLocked,
+            Trouble::Keychain(KeyStoreError::Hanging { .. }) => VaultWord::KeychainHanging,
+            Trouble::Keychain(_) => VaultWord::KeychainRefused,
+            Trouble::KeyMissing => VaultWord::KeyMissing,
+            Trouble::WrongKey => VaultWord::WrongKey,
+            Trouble::WorkspaceDamaged => VaultWord::Unreadable,
         };
         Self { state, detail: Some(trouble.to_string()), fix: Some(trouble.fix().to_owned()) }
+    }
+}
+
+impl From<Option<Trouble>> for VaultView {
+    fn from(trouble: Option<Trouble>) -> Self {
+        trouble.map_or(Self { state: VaultWord::Open, detail: None, fix: None }, Self::from)
+    }
+}
+
+impl From<Glance> for VaultView {
+    fn from(glance: Glance) -> Self {
+        match glance {
+            Glance::Open => None::<Trouble>.into(),
+            Glance::Opening => Self { state: VaultWord::Opening, detail: None, fix: None },
+            Glance::Closed(trouble) => trouble.into(),
+        }
     }
 }
 
@@ -182,8 +198,6 @@ pub struct CheckView {
 pub enum FindingWord {
     /// As it should be.
     Fine,
-    /// Works, and could be better.
-    Advice,
     /// Does not work.
     Trouble,
 }
@@ -200,7 +214,6 @@ impl From<Check> for CheckView {
     fn from(check: Check) -> Self {
         let finding = match check.finding {
             Finding::Fine => FindingWord::Fine,
-            Finding::Advice => FindingWord::Advice,
             Finding::Trouble => FindingWord::Trouble,
         };
         let (id, title) = (check.id.to_owned(), check.title.to_owned());

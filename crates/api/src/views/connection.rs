@@ -240,7 +240,7 @@ impl ConnectionView {
             Status::NeedsReconnect { .. } => (StatusWord::NeedsReconnect, None),
             Status::Error { .. } => (StatusWord::Error, None),
             Status::Paused => (StatusWord::Paused, None),
-            Status::Deleting { purge_after } => (StatusWord::Deleting, Some(purge_after)),
+            Status::Deleting { purge_after, .. } => (StatusWord::Deleting, Some(purge_after)),
         };
         let (scopes, expires_at, renewable) = match connection.oauth {
             Some(grant) => {

@@ -1,7 +1,8 @@
 //! Reading a manifest, and what its types cannot check. Every complaint names file, line, field and fix.
 
-use super::{Address, FieldKind, Manifest, RequestTemplate, Server};
-use crate::expression::Expression;
+use super::{Address, FieldKind, Manifest, OAuth2, RequestTemplate, Server};
+use crate::expression;
+use crate::request::caller_header;
 use regex::Regex;
 use std::fmt;
 use toml::de::{DeTable, DeValue};
@@ -113,6 +114,7 @@ impl Manifest {
                             );
                         }
                     }
+                    oauth.check(&format!("{here}.oauth2"))?;
                     if let Some(console) = &oauth.client.console {
                         https(&format!("{here}.oauth2.client.console"), console)?;
                     }
@@ -126,8 +128,11 @@ impl Manifest {
             }
         }
         for (name, value) in &self.api.headers {
-            if http::HeaderName::try_from(name).is_err() || http::HeaderValue::try_from(value).is_err() {
-                return refuse(format!("api.headers.{name}"), "must be a header that can be sent");
+            if caller_header(name, value, &[]).is_err() {
+                return refuse(
+                    format!("api.headers.{name}"),
+                    "must be a header that can be sent and is not Hearthkey's",
+                );
             }
         }
         template("test.request", &self.test.request)?;
@@ -138,6 +143,14 @@ impl Manifest {
             expression("identity.external_id", identity.external_id.as_deref())?;
             expression("identity.email", identity.email.as_deref())?;
             expression("identity.name", identity.name.as_deref())?;
+        }
+        let asks_userinfo = |request: &RequestTemplate| request.userinfo;
+        let userinfo = asks_userinfo(&self.test.request)
+            || self.identity.as_ref().is_some_and(|identity| asks_userinfo(&identity.request));
+        let offers =
+            |oauth: &OAuth2| oauth.server.as_ref().is_none_or(|server| server.userinfo_endpoint.is_some());
+        if userinfo && !self.auth.iter().all(|method| method.oauth2.as_ref().is_some_and(offers)) {
+            return refuse("test.request.userinfo", "needs a userinfo endpoint in every way to sign in");
         }
         for (n, advice) in self.troubleshooting.iter().enumerate() {
             expression(&format!("troubleshooting[{n}].when"), Some(&advice.when))?;
@@ -166,6 +179,33 @@ impl Manifest {
         Ok(())
     }
 }
+
+impl OAuth2 {
+    /// What the protocol itself sets is not a manifest's to set: PKCE and `state` cannot be turned off or fixed.
+    fn check(&self, here: &str) -> Result<(), Complaint> {
+        if let Some(name) = self.authorize_parameters.keys().find(|name| PROTOCOL.contains(&name.as_str())) {
+            return refuse(format!("{here}.authorize_parameters.{name}"), "is set by Hearthkey; take it out");
+        }
+        if self.client.redirect.as_str() != REDIRECT {
+            return refuse(format!("{here}.client.redirect"), format!("must be {REDIRECT}"));
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of RFC 6749 section 4.1.1 and RFC 7636 section 4.3.
+const PROTOCOL: &[&str] = &[
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+];
+
+/// What a person registers. The port is any free one (RFC 8252 section 7.3); the path is the one that is listened to.
+const REDIRECT: &str = "http://127.0.0.1/oauth/callback";
 
 impl Server {
     fn check(&self, here: &str) -> Result<(), Complaint> {
@@ -209,7 +249,7 @@ fn template(field: &str, request: &RequestTemplate) -> Result<(), Complaint> {
 }
 
 fn expression(field: &str, text: Option<&str>) -> Result<(), Complaint> {
-    match text.map(Expression::compile) {
+    match text.map(expression::check) {
         Some(Err(reason)) => refuse(field, format!("is not an expression: {reason}")),
         _ => Ok(()),
     }

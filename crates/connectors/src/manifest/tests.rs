@@ -52,6 +52,20 @@ fn complaints_name_file_line_field_and_fix() {
 }
 
 #[test]
+fn the_protocol_is_not_a_manifests_to_change() {
+    let github = |from, to| complaint("github.toml", GITHUB, from, to);
+    let scopes = "scopes = [\n  { name = \"read:user\"";
+    let plain = format!("authorize_parameters = {{ code_challenge_method = \"plain\" }}\n{scopes}");
+    assert!(github(scopes, &plain).contains("code_challenge_method: is set by Hearthkey"));
+    let elsewhere = github("http://127.0.0.1/oauth/callback", "http://127.0.0.1/elsewhere");
+    assert!(elsewhere.ends_with("client.redirect: must be http://127.0.0.1/oauth/callback"), "{elsewhere}");
+    let token = github("headers = { Accept", "headers = { Authorization = \"x\", Accept");
+    assert!(token.contains("api.headers.Authorization: must be a header"), "{token}");
+    let userinfo = github("[test]\nrequest = { path = \"/user\" }", "[test]\nrequest = { userinfo = true }");
+    assert!(userinfo.contains("needs a userinfo endpoint"), "{userinfo}");
+}
+
+#[test]
 fn oauth_endpoints_are_https_names() {
     let from = "https://github.com/login/oauth/access_token";
     for bad in ["http://github.com/x", "https://localhost/x", "https://10.0.0.1/x", "ftp://github.com/x"] {

@@ -1,6 +1,6 @@
 //! The browser's return: the end of a sign-in, from the query string to the stored connection and the page in the tab.
 
-use super::FlowState;
+use super::{FlowState, flow_text};
 use crate::changes::Topic;
 use crate::error::Failure;
 use crate::oauth::{ActingClient, state_digest};
@@ -15,7 +15,6 @@ use hearthkey_domain::activity::Deed;
 use hearthkey_domain::authorization::{Callback, PendingAuthorization};
 use hearthkey_domain::connection::{Connection, Identity, Status};
 use hearthkey_domain::credential::Credential;
-use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
 use hearthkey_domain::sealed::Sealed;
@@ -61,6 +60,10 @@ impl RedirectHandler for Arrival {
         if state_digest(&callback.state) != self.state_digest {
             return (end_page::not_expected(), false);
         }
+        // A vault that is closed does not cost the sign-in: the tab can be loaded again once it is open.
+        if let Err(error @ Error::Vault(_)) = app.vault().await {
+            return (end_page::closed(&error), false);
+        }
         let (id, caller) = (self.id, self.caller.clone());
         let task = {
             let app = Arc::clone(&app);
@@ -86,24 +89,38 @@ impl Hearthkey {
         caller: &Caller,
         callback: Callback,
     ) -> Result<(String, Connection), Error> {
-        let taken = self.ports.store.take_authorization(&state_digest(&callback.state)).await?;
-        let Some((pending, verifier)) = taken else {
-            return Err(Error::Cancelled);
+        let taken = match self.ports.store.take_authorization(&state_digest(&callback.state)).await {
+            Ok(Some(taken)) => Ok(taken),
+            Ok(None) => Err(Error::Cancelled),
+            Err(error) => Err(error.into()),
         };
-        self.flows.advance(id, FlowState::Exchanging);
-        let (workspace, connector) = (pending.workspace, pending.connector.clone());
-        let outcome = self.connect(caller, pending, verifier, callback).await;
+        let outcome = match taken {
+            Ok((pending, verifier)) => {
+                self.flows.advance(id, FlowState::Exchanging);
+                let (workspace, connector) = (pending.workspace, pending.connector.clone());
+                let outcome = self.connect(caller, pending, verifier, callback).await;
+                if let Err(error) = &outcome {
+                    let entry = self.entry(
+                        caller,
+                        workspace,
+                        None,
+                        Deed::ConnectFailed,
+                        format!("{connector}: {error}"),
+                    );
+                    if let Err(error) = self.ports.store.record(entry).await {
+                        tracing::warn!(%error, "a failed sign-in could not be written down");
+                    }
+                }
+                outcome
+            }
+            Err(error) => Err(error),
+        };
         match &outcome {
             Ok((_, connection)) => {
                 self.flows.advance(id, FlowState::Connected(connection.id));
                 self.changes.tell(Topic::Connections);
             }
-            Err(error) => {
-                self.flows.advance(id, FlowState::Failed(Failure::from(error)));
-                let detail = format!("{connector}: {error}");
-                let entry = self.entry(caller, workspace, None, Deed::ConnectFailed, detail);
-                self.ports.store.record(entry).await?;
-            }
+            Err(error) => self.flows.advance(id, FlowState::Failed(Failure::from(error))),
         }
         outcome
     }
@@ -118,23 +135,26 @@ impl Hearthkey {
         let (pending, code) = pending.accept(callback, self.now()).map_err(Error::Return)?;
         let missing = || Error::NotFound { what: "connector", name: pending.connector.clone() };
         let manifest = self.catalog.get(&pending.connector).ok_or_else(missing)?;
-        let (ws, row) = (pending.workspace.to_string(), pending.id.to_string());
-        let place = place::verifier(&ws, &row, &pending.server.issuer);
-        let opened = self.vault().await?.unseal(place, &verifier);
-        let unreadable = || Error::Unreadable { what: "code verifier", name: manifest.name.clone() };
-        let verifier = opened.ok().and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
-        let verifier = verifier.ok_or_else(unreadable)?;
-
         let base = api_base(manifest, &pending.values)?;
         let policy = egress_policy(manifest, &base, Some(&pending.server))
             .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
-        let (client_id, client_secret) = self.client_credentials(pending.workspace, &pending.client).await?;
+        let (client_id, client_secret) =
+            self.client_credentials(pending.workspace, &pending.client, &pending.server).await?;
+        // Opens only if the row still says where the flow was to end: endpoint, hosts, client and redirect.
+        let flow = flow_text(&policy, &pending.server, &client_id, &pending.redirect_uri);
+        let (ws, row) = (pending.workspace.to_string(), pending.id.to_string());
+        let place = place::verifier(&ws, &row, &pending.server.issuer, &flow);
+        let opened = self.vault().await?.unseal(place, &verifier);
+        let unreadable = || Error::Unreadable { what: "sign-in", name: manifest.name.clone() };
+        let verifier = opened.ok().and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
+        let verifier = verifier.ok_or_else(unreadable)?;
         let client = ActingClient { server: pending.server, client_id, client_secret, policy };
         let tokens = self
             .exchange_code(&client, &code, &verifier, &pending.redirect_uri, &pending.scopes)
             .await
             .map_err(|failure| failure.into_error(&manifest.name))?;
 
+        self.prove_client(pending.workspace, &pending.client).await;
         let now = self.now();
         let ActingClient { server, policy, .. } = client;
         let grant = first_grant(server, pending.client, pending.scopes, &tokens);
@@ -163,7 +183,7 @@ impl Hearthkey {
             version: 1,
         };
         let connection = match pending.reconnect {
-            Some(id) => self.reconnect(caller, id, connection, issuer, &policy, &credential).await?,
+            Some(id) => self.reconnect(caller, id, connection, &issuer, &policy, &credential).await?,
             None => {
                 let row = self.seal_credential(&connection, 1, issuer, &policy, &credential).await?;
                 let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
@@ -171,52 +191,6 @@ impl Hearthkey {
             }
         };
         Ok((manifest.name.clone(), connection))
-    }
-
-    /// Gives a connection its new tokens, if they are the same account's. Everything a person set is kept.
-    async fn reconnect(
-        &self,
-        caller: &Caller,
-        id: ConnectionId,
-        fresh: Connection,
-        issuer: String,
-        policy: &EgressPolicy,
-        credential: &Credential,
-    ) -> Result<Connection, Error> {
-        let missing = || Error::NotFound { what: "connection", name: id.to_string() };
-        for _ in 0..5 {
-            let known = self.ports.store.connection(fresh.workspace, id).await?.ok_or_else(missing)?;
-            let row = self.ports.store.credential(fresh.workspace, id).await?.ok_or_else(missing)?;
-            if let (Some(before), Some(now)) = (&known.identity.external_id, &fresh.identity.external_id)
-                && before != now
-            {
-                let words = |identity: &Identity| identity.display().unwrap_or("another account").to_owned();
-                let (expected, found) = (words(&known.identity), words(&fresh.identity));
-                return Err(Error::OtherAccount { label: known.label, expected, found });
-            }
-            let known_as = Some(fresh.identity.clone()).filter(|identity| *identity != Identity::default());
-            let mut renewed = Connection {
-                status: Status::Active,
-                identity: known_as.unwrap_or_else(|| known.identity.clone()),
-                values: fresh.values.clone(),
-                oauth: fresh.oauth.clone(),
-                last_refreshed_at: Some(fresh.created_at),
-                ..known
-            };
-            let version = row.version + 1;
-            let row = self.seal_credential(&renewed, version, issuer.clone(), policy, credential).await?;
-            let detail = connected_as(&renewed.identity).replacen("Connected", "Reconnected", 1);
-            let entry = self.entry_for(caller, &renewed, Deed::Connected, detail);
-            match self.ports.store.replace_credential(renewed.clone(), row, entry).await {
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    renewed.version += 1;
-                    return Ok(renewed);
-                }
-            }
-        }
-        Err(StoreError::Conflict.into())
     }
 
     /// Adds a connection under the label asked for, or the first free one made from the connector's name. A label that was

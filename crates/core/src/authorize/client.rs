@@ -2,11 +2,13 @@
 
 use super::OwnClient;
 use crate::changes::Topic;
+use crate::tokens::token_policy;
 use crate::vault_gate::place;
 use crate::{Error, Hearthkey};
 use hearthkey_connectors::manifest::{Manifest, OAuth2, SecretRule};
 use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
+use hearthkey_domain::server::AuthorizationServer;
 
 impl Hearthkey {
     /// The `client_id` of the person's own registration for a connector, where its issuer is known beforehand.
@@ -22,13 +24,13 @@ impl Hearthkey {
         workspace: WorkspaceId,
         manifest: &Manifest,
         oauth: &OAuth2,
-        issuer: &str,
+        server: &AuthorizationServer,
         typed: Option<OwnClient>,
     ) -> Result<ClientChoice, Error> {
         if let Some(typed) = typed {
-            return self.keep_client(workspace, manifest, oauth, issuer, typed).await;
+            return self.keep_client(workspace, manifest, oauth, server, typed).await;
         }
-        if let Some(own) = self.ports.store.client_for(workspace, &manifest.id, issuer).await? {
+        if let Some(own) = self.ports.store.client_for(workspace, &manifest.id, &server.issuer).await? {
             return Ok(ClientChoice::Own { id: own.id });
         }
         if let Some(client_id) = &oauth.client.bundled {
@@ -44,12 +46,14 @@ impl Hearthkey {
         })
     }
 
+    /// Keeps a client as it was typed, in a row of its own: connections made with an earlier one go on with that. It is used
+    /// without being typed again once a sign-in has succeeded with it.
     async fn keep_client(
         &self,
         workspace: WorkspaceId,
         manifest: &Manifest,
         oauth: &OAuth2,
-        issuer: &str,
+        server: &AuthorizationServer,
         typed: OwnClient,
     ) -> Result<ClientChoice, Error> {
         let refuse = |field: &str, expected: &str| {
@@ -70,20 +74,19 @@ impl Hearthkey {
             }
             _ => {}
         }
-        let before = self.ports.store.client_for(workspace, &manifest.id, issuer).await?;
         let now = self.now();
         let client = Client {
-            id: before.as_ref().map_or_else(|| ClientId::new(now, self.random()), |client| client.id),
+            id: ClientId::new(now, self.random()),
             workspace,
             connector: manifest.id.clone(),
-            issuer: issuer.to_owned(),
+            issuer: server.issuer.clone(),
             client_id: client_id.to_owned(),
             confidential: secret.is_some(),
             created_at: now,
-            version: before.map_or(1, |client| client.version + 1),
+            proven: false,
         };
-        let (ws, row) = (workspace.to_string(), client.id.to_string());
-        let place = place::client_secret(&ws, &row, client.version, issuer);
+        let (ws, row, policy) = (workspace.to_string(), client.id.to_string(), token_policy(server)?);
+        let place = place::client_secret(&ws, &row, &server.issuer, &policy);
         let sealed = match &secret {
             Some(secret) => {
                 let sealed = self.vault().await?.seal(place, secret.expose().as_bytes());
@@ -92,8 +95,18 @@ impl Hearthkey {
             None => None,
         };
         let id = client.id;
-        self.ports.store.put_client(client, sealed).await?;
-        self.changes.tell(Topic::Connectors);
+        self.ports.store.add_client(client, sealed).await?;
         Ok(ClientChoice::Own { id })
+    }
+
+    /// Notes that a sign-in has succeeded with a client.
+    pub(super) async fn prove_client(&self, workspace: WorkspaceId, choice: &ClientChoice) {
+        if let ClientChoice::Own { id } = choice {
+            match self.ports.store.prove_client(workspace, *id).await {
+                Ok(()) => self.changes.tell(Topic::Connectors),
+                // It has to be typed again then; the connection made with it is not affected.
+                Err(error) => tracing::warn!(%error, "a client could not be kept for the next time"),
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::error::Failure;
+use hearthkey_domain::authorization::ReturnRefused;
 use hearthkey_domain::ids::{AuthorizationId, ConnectionId};
 use hearthkey_domain::ports::Clock;
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub struct Authorization {
     pub expires_at: Timestamp,
     /// Whether a browser was opened for it.
     pub browser_opened: bool,
+    /// Whether it began in an earlier process: its exact address is not known any more.
+    pub resumed: bool,
     /// How far it is.
     pub state: FlowState,
 }
@@ -43,6 +46,17 @@ pub enum FlowState {
     Failed(Failure),
     /// The person gave it up.
     Cancelled,
+}
+
+impl Authorization {
+    /// This sign-in as it is at `now`: one that still waits after its time has failed.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        if self.state == FlowState::Waiting && now >= self.expires_at {
+            self.state = FlowState::Failed(Failure::from(&Error::Return(ReturnRefused::Expired)));
+        }
+        self
+    }
 }
 
 impl FlowState {
@@ -77,13 +91,27 @@ impl Flows {
         flows.insert(authorization.id, Flow { sender: watch::Sender::new(authorization), given_up });
     }
 
+    /// Notes that a browser was opened for a sign-in.
+    pub(crate) fn browser_opened(&self, id: AuthorizationId) {
+        let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flow) = flows.get(&id) {
+            flow.sender.send_modify(|authorization| authorization.browser_opened = true);
+        }
+    }
+
     pub(crate) fn advance(&self, id: AuthorizationId, state: FlowState) {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flow) = flows.get(&id) {
             if state == FlowState::Cancelled {
                 flow.given_up.cancel();
             }
-            flow.sender.send_modify(|authorization| authorization.state = state);
+            flow.sender.send_if_modified(|authorization| {
+                let goes_on = !authorization.state.is_final();
+                if goes_on {
+                    authorization.state = state;
+                }
+                goes_on
+            });
         }
     }
 
@@ -112,21 +140,20 @@ impl FlowStream {
         if self.over {
             return None;
         }
-        if self.begun {
-            let deadline = self.receiver.borrow().expires_at;
+        let (waiting, deadline) = {
+            let flow = self.receiver.borrow();
+            (flow.state == FlowState::Waiting, flow.expires_at)
+        };
+        if self.begun && waiting {
             tokio::select! {
                 changed = self.receiver.changed() => changed.ok()?,
-                () = self.clock.sleep_until(deadline) => {
-                    self.over = true;
-                    let mut flow = self.receiver.borrow().clone();
-                    let expired = Error::Return(hearthkey_domain::authorization::ReturnRefused::Expired);
-                    flow.state = FlowState::Failed(Failure::from(&expired));
-                    return Some(flow);
-                }
+                () = self.clock.sleep_until(deadline) => {}
             }
+        } else if self.begun {
+            self.receiver.changed().await.ok()?;
         }
         self.begun = true;
-        let flow = self.receiver.borrow_and_update().clone();
+        let flow = self.receiver.borrow_and_update().clone().at(self.clock.now());
         self.over = flow.state.is_final();
         Some(flow)
     }

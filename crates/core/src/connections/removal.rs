@@ -27,7 +27,9 @@ impl Hearthkey {
         let entry =
             self.entry_for(caller, &found, Deed::Disconnected, format!("{} disconnected", found.label));
         let leaving = self
-            .amend(&found, Some(entry), |connection| connection.status = Status::Deleting { purge_after })
+            .amend(&found, Some(entry), |connection| {
+                connection.status = leaving(&connection.status, purge_after)
+            })
             .await?;
         if now {
             self.remove(leaving).await?;
@@ -44,7 +46,7 @@ impl Hearthkey {
         let found = self.find(name).await?;
         // Once its time is over, the provider may have been told already.
         let expected = match found.status {
-            Status::Deleting { purge_after } if self.now() < purge_after => None,
+            Status::Deleting { purge_after, .. } if self.now() < purge_after => None,
             Status::Deleting { .. } => Some(format!("{} is being removed already", found.label)),
             _ => Some(format!("{} is not disconnected", found.label)),
         };
@@ -52,7 +54,12 @@ impl Hearthkey {
             return Err(Error::Input { field: "connection".into(), expected });
         }
         let entry = self.entry_for(caller, &found, Deed::Restored, format!("{} restored", found.label));
-        self.amend(&found, Some(entry), |connection| connection.status = Status::Active).await
+        let back = |connection: &mut Connection| {
+            if let Status::Deleting { before, .. } = &connection.status {
+                connection.status = (**before).clone();
+            }
+        };
+        self.amend(&found, Some(entry), back).await
     }
 
     /// Finishes the removals that are due. One that fails is tried again with the next round, and keeps no other waiting.
@@ -70,38 +77,49 @@ impl Hearthkey {
         due.is_ok_and(|connections| !connections.is_empty())
     }
 
-    async fn remove(self: &Arc<Self>, connection: Connection) -> Result<(), Error> {
+    /// Removes a connection for good: after whatever runs in its lane, and once.
+    async fn remove(self: &Arc<Self>, leaving: Connection) -> Result<(), Error> {
+        let (workspace, id) = (leaving.workspace, leaving.id);
+        let lane = self.lanes.of(id);
+        let _lane = lane.lock().await;
+        let still = self.ports.store.connection(workspace, id).await?;
+        let Some(connection) = still.filter(|c| matches!(c.status, Status::Deleting { .. })) else {
+            return Ok(());
+        };
         let caller = Caller { door: Door::Background, program: None };
         let name = self.connector_name(&connection);
+        let label = &connection.label;
         let told = match self.revoke(&connection).await {
-            Ok(None) => None,
-            Ok(Some(())) => Some((Deed::Revoked, format!("{name} was told that {} ended", connection.label))),
-            Err(error) => Some((
-                Deed::RevokeFailed,
-                format!("{name} could not be told that {} ended: {error}", connection.label),
-            )),
+            // With the vault closed the grant cannot be ended; it waits, rather than live on at the provider unseen.
+            Err(error @ Error::Vault(_)) => return Err(error),
+            Ok(Revocation::Nothing) => None,
+            Ok(Revocation::Told) => Some((Deed::Revoked, format!("{name} was told that {label} ended"))),
+            Ok(Revocation::NoWay) => {
+                let detail =
+                    format!("{name} has no way to end {label} from here; remove it in its own settings");
+                Some((Deed::RevokeFailed, detail))
+            }
+            Err(error) => {
+                Some((Deed::RevokeFailed, format!("{name} could not be told that {label} ended: {error}")))
+            }
         };
         if let Some((deed, detail)) = told {
             let entry = self.entry_for(&caller, &connection, deed, detail);
             self.ports.store.record(entry).await?;
         }
-        self.ports.store.purge_connection(connection.workspace, connection.id).await?;
+        self.ports.store.purge_connection(workspace, id).await?;
+        self.lanes.close(id);
         self.changes.tell(Topic::Connections);
         Ok(())
     }
 
-    /// Ends the grant at the provider. `None` where there is no way to, or nothing to end.
-    async fn revoke(&self, connection: &Connection) -> Result<Option<()>, Error> {
-        let Some(grant) = &connection.oauth else {
-            return Ok(None);
-        };
-        let Some(endpoint) = grant.server.revocation_endpoint.clone() else {
-            return Ok(None);
-        };
+    /// Ends the grant at the provider.
+    async fn revoke(&self, connection: &Connection) -> Result<Revocation, Error> {
+        let Some(grant) = &connection.oauth else { return Ok(Revocation::Nothing) };
+        let Some(endpoint) = grant.server.revocation_endpoint.clone() else { return Ok(Revocation::NoWay) };
         let opened = self.open_credential(connection.workspace, connection.id).await?;
-        let Credential::OAuth2(tokens) = &opened.credential else {
-            return Ok(None);
-        };
+        let Credential::OAuth2(tokens) = &opened.credential else { return Ok(Revocation::Nothing) };
+        self.start_program(self.manifest_of(connection)?, &connection.values).await?;
         let client = self.acting_client(connection.workspace, grant, opened.policy).await?;
         // Revoking the refresh token ends the grant; one without is ended by its access token (RFC 7009 section 2.1).
         let (token, hint) = match &tokens.refresh_token {
@@ -109,6 +127,26 @@ impl Hearthkey {
             None => (&tokens.access_token, "access_token"),
         };
         let told = self.revoke_token(&client, &endpoint, token, hint).await;
-        told.map(Some).map_err(|failure: TokenFailure| failure.into_error(&self.connector_name(connection)))
+        let failed = |failure: TokenFailure| failure.into_error(&self.connector_name(connection));
+        told.map(|()| Revocation::Told).map_err(failed)
     }
+}
+
+/// What became of a grant at its provider.
+enum Revocation {
+    /// There was no grant.
+    Nothing,
+    /// The provider ended it.
+    Told,
+    /// The provider offers no way to end it.
+    NoWay,
+}
+
+/// The status of a connection on its way out, which remembers how it was.
+fn leaving(status: &Status, purge_after: Timestamp) -> Status {
+    let before = match status {
+        Status::Deleting { before, .. } => before.clone(),
+        other => Box::new(other.clone()),
+    };
+    Status::Deleting { purge_after, before }
 }

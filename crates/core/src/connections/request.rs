@@ -1,12 +1,14 @@
 //! Using a connection: a request through it, to its API's host and nowhere else.
 
+use super::test::{json_of, status_after};
 use crate::outgoing::CALL_TIMEOUT;
 use crate::tokens::{Opened, inject, without_secrets};
 use crate::{Caller, Error, Hearthkey};
 use bytes::Bytes;
 use hearthkey_connectors::manifest::Manifest;
 use hearthkey_connectors::request::{api_base, below, caller_header};
-use hearthkey_domain::ids::{BlobId, ConnectionId, WorkspaceId};
+use hearthkey_domain::connection::Connection;
+use hearthkey_domain::ids::BlobId;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use std::sync::Arc;
 
@@ -65,7 +67,7 @@ impl Hearthkey {
         let connection = self.find(name).await?;
         let manifest = self.manifest_of(&connection)?;
         let request = self.worded(manifest, &connection, &wanted)?;
-        let sent = self.send_through(caller, manifest, connection.workspace, connection.id, request).await;
+        let sent = self.send_through(caller, manifest, &connection, request).await;
         let outcome = match &sent {
             Ok((reply, _)) => reply.status().as_u16().to_string(),
             Err(error) => error.to_string(),
@@ -73,13 +75,14 @@ impl Hearthkey {
         let path = wanted.path.split('?').next().unwrap_or_default();
         self.note_use(caller, &connection, format!("{} {path}: {outcome}", wanted.method));
         let (reply, opened) = sent?;
+        self.note_refusal(manifest, &opened, &reply).await;
         self.handed_over(reply, &opened)
     }
 
     fn worded(
         &self,
         manifest: &Manifest,
-        connection: &hearthkey_domain::connection::Connection,
+        connection: &Connection,
         wanted: &UsageRequest,
     ) -> Result<Request<Bytes>, Error> {
         let input = |field: &str, expected: &str| Error::Input {
@@ -132,12 +135,11 @@ impl Hearthkey {
         self: &Arc<Self>,
         caller: &Caller,
         manifest: &Manifest,
-        workspace: WorkspaceId,
-        id: ConnectionId,
+        connection: &Connection,
         request: Request<Bytes>,
     ) -> Result<(Response<Bytes>, Opened), Error> {
-        let opened = self.usable(caller, workspace, id).await?;
-        self.start_program(manifest, &opened.connection.values).await?;
+        self.start_program(manifest, &connection.values).await?;
+        let opened = self.usable(caller, connection.workspace, connection.id).await?;
         let reply = self.send_as(manifest, &opened, request.clone()).await?;
         if reply.status() == StatusCode::UNAUTHORIZED
             && let Some(renewed) = self.after_refusal(caller, &opened).await?
@@ -146,6 +148,24 @@ impl Hearthkey {
             return Ok((reply, renewed));
         }
         Ok((reply, opened))
+    }
+
+    /// What a reply's status says about the connection that was used: a refusal that no renewal helped against.
+    async fn note_refusal(&self, manifest: &Manifest, opened: &Opened, reply: &Response<Bytes>) {
+        if reply.status() != StatusCode::UNAUTHORIZED {
+            return;
+        }
+        let (status, body) = json_of(reply);
+        let verdict = hearthkey_connectors::reply::verdict(manifest, status, body.as_ref());
+        let Some(found) = status_after(&verdict, status, &opened.connection) else { return };
+        let noted = self.amend(&opened.connection, None, |connection| {
+            if connection.is_usable() {
+                connection.status = found.clone();
+            }
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(kind = ?error.kind(), "a refusal could not be written down");
+        }
     }
 
     async fn send_as(
@@ -159,11 +179,7 @@ impl Hearthkey {
     }
 
     fn handed_over(&self, reply: Response<Bytes>, opened: &Opened) -> Result<Reply, Error> {
-        let clean = |bytes: &[u8]| {
-            let mut bytes = bytes.to_vec();
-            without_secrets(&opened.credential, &mut bytes);
-            bytes
-        };
+        let clean = |bytes: &[u8]| without_secrets(&opened.credential, bytes);
         let readable = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let headers = reply
             .headers()

@@ -9,7 +9,7 @@ use hearthkey_connectors::manifest::{Manifest, RequestTemplate};
 use hearthkey_connectors::reply::{self, Verdict};
 use hearthkey_connectors::request::template_address;
 use hearthkey_domain::activity::Deed;
-use hearthkey_domain::connection::{Identity, Status};
+use hearthkey_domain::connection::{Connection, Identity, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::server::AuthorizationServer;
@@ -65,13 +65,13 @@ impl Hearthkey {
         let manifest = self.manifest_of(&connection)?;
         let server = connection.oauth.as_ref().map(|grant| &grant.server);
         let request = templated(manifest, &manifest.test.request, &connection.values, server)?;
-        let sent = self.send_through(caller, manifest, connection.workspace, connection.id, request).await;
+        let sent = self.send_through(caller, manifest, &connection, request).await;
         let now = self.now();
         let (mut report, verdict_on_status) = match sent {
             Ok((reply, _)) => {
                 let (status, body) = json_of(&reply);
                 let verdict = reply::verdict(manifest, status, body.as_ref());
-                let found = status_after(&verdict, status);
+                let found = status_after(&verdict, status, &connection);
                 (TestReport::of(verdict, status, now), found)
             }
             // The refusal of a refresh was written onto the connection where it happened.
@@ -146,18 +146,15 @@ pub(crate) fn json_of(reply: &Response<Bytes>) -> (u16, Option<Value>) {
     (reply.status().as_u16(), serde_json::from_slice(reply.body()).ok())
 }
 
-/// What a test's reply says about the connection's status. Trouble of the service or the network says nothing.
-fn status_after(verdict: &Verdict, status: u16) -> Option<Status> {
+/// What a reply says about the connection's status. Trouble of the service or the network says nothing; and only the
+/// authorization server can end a sign-in that renews itself.
+pub(super) fn status_after(verdict: &Verdict, status: u16, connection: &Connection) -> Option<Status> {
+    let words = || verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
+    let renewable = connection.oauth.as_ref().is_some_and(|grant| grant.renewable);
     match status {
         _ if verdict.works => Some(Status::Active),
-        401 => {
-            let reason = verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
-            Some(Status::NeedsReconnect { reason })
-        }
+        401 if !renewable => Some(Status::NeedsReconnect { reason: words() }),
         429 | 500..=599 => None,
-        _ => {
-            let message = verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
-            Some(Status::Error { message })
-        }
+        _ => Some(Status::Error { message: words() }),
     }
 }

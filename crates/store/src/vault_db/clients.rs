@@ -1,6 +1,6 @@
 //! OAuth client registrations of the person's own, with their sealed secrets.
 
-use super::rows::{column, execute, one, record, same, to_record, to_version, version};
+use super::rows::{column, execute, one, record, same, to_record};
 use crate::failure::{failure, is_present};
 use hearthkey_domain::client::Client;
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
@@ -10,14 +10,15 @@ use rusqlite::{Connection as Sqlite, Row, named_params};
 
 const CLIENTS: &str = "clients";
 
-/// The client for a connector and issuer.
+/// The newest proven client for a connector and issuer.
 pub(super) fn find_for(
     sqlite: &Sqlite,
     workspace: WorkspaceId,
     connector: &str,
     issuer: &str,
 ) -> Result<Option<Client>, StoreError> {
-    let sql = "SELECT * FROM clients WHERE workspace = ?1 AND connector = ?2 AND issuer = ?3";
+    let sql = "SELECT * FROM clients WHERE workspace = ?1 AND connector = ?2 AND issuer = ?3 AND proven
+               ORDER BY id DESC LIMIT 1";
     one(sqlite, sql, [workspace.to_string().as_str(), connector, issuer], read)
 }
 
@@ -31,29 +32,30 @@ pub(super) fn find(
     one(sqlite, sql, [workspace.to_string(), id.to_string()], read_with_secret)
 }
 
-/// Adds a client, or replaces the one of the same workspace, connector and issuer. Over itself it is written as a credential
-/// is: over the version below its own, which its secret was sealed with.
-pub(super) fn put(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> Result<(), StoreError> {
-    let sql = "INSERT INTO clients (id, workspace, connector, issuer, version, record, secret)
-               VALUES (:id, :workspace, :connector, :issuer, :version, :record, :secret)
-               ON CONFLICT (workspace, connector, issuer) DO UPDATE
-               SET id = excluded.id, version = excluded.version, record = excluded.record, secret = excluded.secret
-               WHERE clients.id <> excluded.id OR clients.version = excluded.version - 1";
+/// Adds a client.
+pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> Result<(), StoreError> {
+    let sql = "INSERT INTO clients (id, workspace, connector, issuer, proven, record, secret)
+               VALUES (:id, :workspace, :connector, :issuer, :proven, :record, :secret)";
     let values = named_params! {
         ":id": client.id.to_string(),
         ":workspace": client.workspace.to_string(),
         ":connector": client.connector,
         ":issuer": client.issuer,
-        ":version": to_version(client.version)?,
+        ":proven": client.proven,
         ":record": to_record(client)?,
         ":secret": secret.map(Sealed::as_bytes),
     };
     match execute(sqlite, sql, values) {
-        Ok(0) => Err(StoreError::Conflict),
         Ok(_) => Ok(()),
         Err(error) if is_present(&error) => Err(StoreError::Conflict),
         Err(error) => Err(failure(error)),
     }
+}
+
+/// Notes that a sign-in has succeeded with a client. One that is gone is no error.
+pub(super) fn prove(sqlite: &Sqlite, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
+    let sql = "UPDATE clients SET proven = TRUE WHERE workspace = ?1 AND id = ?2";
+    execute(sqlite, sql, [workspace.to_string(), id.to_string()]).map(drop).map_err(failure)
 }
 
 /// Reads a row of the table.
@@ -61,7 +63,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Client, StoreError> {
     let mut client: Client = record(row, CLIENTS)?;
     same(row, CLIENTS, "id", &client.id)?;
     same(row, CLIENTS, "workspace", &client.workspace)?;
-    client.version = version(row, CLIENTS)?;
+    client.proven = column(row, CLIENTS, "proven")?;
     Ok(client)
 }
 

@@ -195,7 +195,7 @@ fn stored(connection: &Connection, version: u64) -> Result<String, StoreError> {
 
 fn purge_after(connection: &Connection) -> Option<i64> {
     match connection.status {
-        Status::Deleting { purge_after } => Some(to_nanoseconds(purge_after)),
+        Status::Deleting { purge_after, .. } => Some(to_nanoseconds(purge_after)),
         _ => None,
     }
 }

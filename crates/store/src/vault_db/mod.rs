@@ -196,8 +196,12 @@ impl Store for VaultDb {
         self.database.read(move |sqlite| clients::find(sqlite, workspace, id)).await
     }
 
-    async fn put_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| clients::put(sqlite, &client, secret.as_ref())).await
+    async fn add_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError> {
+        self.database.write(move |sqlite| clients::add(sqlite, &client, secret.as_ref())).await
+    }
+
+    async fn prove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
+        self.database.write(move |sqlite| clients::prove(sqlite, workspace, id)).await
     }
 
     async fn begin_authorization(

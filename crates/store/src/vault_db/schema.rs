@@ -47,11 +47,11 @@ CREATE TABLE clients (
     workspace  TEXT NOT NULL REFERENCES workspaces (id),
     connector  TEXT NOT NULL,
     issuer     TEXT NOT NULL,
-    version    INTEGER NOT NULL,
+    proven     INTEGER NOT NULL,
     record     TEXT NOT NULL,
-    secret     BLOB,
-    UNIQUE (workspace, connector, issuer)
+    secret     BLOB
 ) STRICT;
+CREATE INDEX clients_for ON clients (workspace, connector, issuer, id) WHERE proven;
 
 CREATE TABLE authorizations (
     id            TEXT PRIMARY KEY NOT NULL,

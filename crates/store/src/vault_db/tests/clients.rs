@@ -1,20 +1,20 @@
-//! Client registrations: one for each workspace, connector and issuer.
+//! Client registrations: kept as they were typed, used once they are proven.
 
 use super::*;
 use hearthkey_domain::client::Client;
 use hearthkey_domain::ids::ClientId;
 use hearthkey_domain::ports::StoreError;
 
-pub(super) fn client(space: u8, number: u8, version: u64) -> Client {
+pub(super) fn client(space: u8, number: u8) -> Client {
     Client {
         id: ClientId::new(at(0), [number; 10]),
         workspace: workspace(space),
         connector: "github".into(),
         issuer: "https://github.com".into(),
-        client_id: format!("client {number}.{version}"),
+        client_id: format!("client {number}"),
         confidential: true,
         created_at: at(0),
-        version,
+        proven: true,
     }
 }
 
@@ -26,15 +26,11 @@ fn secret(text: &str) -> Option<Sealed> {
 async fn a_client_is_found_by_what_it_is_for_and_by_id() {
     let place = Place::new();
     let db = place.founded().await;
-    let made = client(HOME, 1, 1);
-    db.put_client(made.clone(), secret("one")).await.unwrap();
-    let public = Client {
-        connector: "gitlab".into(),
-        issuer: String::new(),
-        confidential: false,
-        ..client(HOME, 2, 1)
-    };
-    db.put_client(public.clone(), None).await.unwrap();
+    let made = client(HOME, 1);
+    db.add_client(made.clone(), secret("one")).await.unwrap();
+    let public =
+        Client { connector: "gitlab".into(), issuer: String::new(), confidential: false, ..client(HOME, 2) };
+    db.add_client(public.clone(), None).await.unwrap();
     let home = workspace(HOME);
     assert_eq!(db.client_for(home, "github", "https://github.com").await.unwrap(), Some(made.clone()));
     assert_eq!(db.client_for(home, "gitlab", "").await.unwrap(), Some(public.clone()));
@@ -44,23 +40,19 @@ async fn a_client_is_found_by_what_it_is_for_and_by_id() {
 }
 
 #[tokio::test]
-async fn a_client_is_replaced_by_its_next_version_or_by_another() {
+async fn the_newest_proven_client_is_used_and_none_is_changed() {
     let place = Place::new();
     let db = place.founded().await;
     let home = workspace(HOME);
-    db.put_client(client(HOME, 1, 1), secret("one")).await.unwrap();
-    for wrong in [1, 3] {
-        let refused = db.put_client(client(HOME, 1, wrong), secret("wrong")).await;
-        assert!(matches!(refused, Err(StoreError::Conflict)), "{wrong}: {refused:?}");
-    }
-    let next = client(HOME, 1, 2);
-    db.put_client(next.clone(), secret("two")).await.unwrap();
-    assert_eq!(db.client(home, next.id).await.unwrap(), Some((next.clone(), secret("two"))));
-    let other = client(HOME, 2, 1);
-    db.put_client(other.clone(), None).await.unwrap();
-    assert_eq!(db.client(home, next.id).await.unwrap(), None);
-    assert_eq!(db.client_for(home, "github", "https://github.com").await.unwrap(), Some(other.clone()));
-    // An identifier names one client.
-    let moved = Client { connector: "gitlab".into(), ..other };
-    assert!(matches!(db.put_client(moved, None).await, Err(StoreError::Conflict)));
+    let [first, second] = [client(HOME, 1), Client { proven: false, ..client(HOME, 2) }];
+    db.add_client(first.clone(), secret("one")).await.unwrap();
+    db.add_client(second.clone(), secret("two")).await.unwrap();
+    let found =
+        async || db.client_for(home, "github", "https://github.com").await.unwrap().map(|client| client.id);
+    assert_eq!(found().await, Some(first.id), "what was only typed is not used yet");
+    db.prove_client(home, second.id).await.unwrap();
+    assert_eq!(found().await, Some(second.id));
+    assert_eq!(db.client(home, first.id).await.unwrap(), Some((first.clone(), secret("one"))));
+    let again = db.add_client(Client { connector: "gitlab".into(), ..first }, None).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "an identifier names one client");
 }

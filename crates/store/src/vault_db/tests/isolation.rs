@@ -14,8 +14,8 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
     add_workspace(&place, OTHER);
     let (home, other) = (workspace(HOME), workspace(OTHER));
     let made = add(&db, HOME, 1, "Work").await;
-    let registration = client(HOME, 1, 1);
-    db.put_client(registration.clone(), Some(Sealed::from_bytes(vec![1]))).await.unwrap();
+    let registration = client(HOME, 1);
+    db.add_client(registration.clone(), Some(Sealed::from_bytes(vec![1]))).await.unwrap();
     db.begin_authorization(pending(HOME, 1, at(600)), Sealed::from_bytes(vec![1])).await.unwrap();
 
     // Reads
@@ -39,7 +39,7 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
     stolen.label = "Elsewhere".into();
     let added = db.add_connection(stolen, credential(1, b"other"), activity(OTHER, Some(1), at(1))).await;
     assert!(matches!(added, Err(StoreError::Conflict)), "{added:?}");
-    assert!(matches!(db.put_client(client(OTHER, 1, 1), None).await, Err(StoreError::Conflict)));
+    assert!(matches!(db.add_client(client(OTHER, 1), None).await, Err(StoreError::Conflict)));
 
     // And it is all still there.
     assert_eq!(db.connections(home).await.unwrap().len(), 1);
@@ -70,7 +70,7 @@ async fn nothing_is_sealed_in_a_workspace_that_has_no_key() {
     let orphan =
         db.add_connection(connection(9, 1, "Work"), credential(1, b""), activity(9, Some(1), at(0))).await;
     assert!(matches!(orphan, Err(StoreError::Failed { .. })), "{orphan:?}");
-    assert!(db.put_client(client(9, 1, 1), None).await.is_err());
+    assert!(db.add_client(client(9, 1), None).await.is_err());
     let flow = db.begin_authorization(pending(9, 1, at(600)), Sealed::from_bytes(vec![1])).await;
     assert!(flow.is_err());
 }

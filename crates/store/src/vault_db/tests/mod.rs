@@ -145,5 +145,6 @@ async fn add(db: &VaultDb, space: u8, number: u8, label: &str) -> Connection {
 
 /// The same connection, being removed, as it is to be written.
 fn deleting(connection: &Connection, purge_after: Timestamp) -> Connection {
-    Connection { status: Status::Deleting { purge_after }, ..connection.clone() }
+    let before = Box::new(connection.status.clone());
+    Connection { status: Status::Deleting { purge_after, before }, ..connection.clone() }
 }
