@@ -57,7 +57,7 @@ impl Desk {
                 self.handle.exit(0);
                 Err(Problem::new(ProblemKind::ProfileInUse, None, None))
             }
-            Err(error) => Err(problem_of(&error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -90,15 +90,4 @@ impl Desk {
             let _ = tauri::async_runtime::block_on(running);
         }
     }
-}
-
-fn problem_of(error: &EngineError) -> Problem {
-    let (kind, hint) = match error {
-        EngineError::InUse(_) => (ProblemKind::ProfileInUse, "End that process, then try again."),
-        EngineError::NoHome | EngineError::Profile(_) => {
-            (ProblemKind::InvalidInput, "Mend the profile's directory, then try again.")
-        }
-        _ => (ProblemKind::Internal, "Try again; nothing was changed."),
-    };
-    Problem::new(kind, Some(error.to_string()), Some(hint.to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hearthkey_domain::ports::SandboxHost;
-use hearthkey_engine::sandbox_answers;
+use hearthkey_engine::sandbox;
 use std::path::PathBuf;
 use tauri::AppHandle;
 use tauri_plugin_shell::ShellExt;
@@ -52,15 +52,17 @@ impl Sidecar {
 #[async_trait]
 impl SandboxHost for Sidecar {
     async fn ensure_running(&self, base: &Url) -> Result<(), String> {
+        let port = sandbox::port_of(base)?;
+        // Whoever comes second waits here, and finds it running.
         let mut child = self.child.lock().await;
-        if sandbox_answers(base).await {
+        if sandbox::answers(base).await {
             return Ok(());
         }
         if let Some(silent) = child.take() {
             let _ = silent.kill();
         }
-        let port = base.port_or_known_default().ok_or("The sandbox's address has no port.")?;
-        *child = Some(self.start(port).await?);
+        let started = tokio::time::timeout(sandbox::START_TIMEOUT, self.start(port)).await;
+        *child = Some(started.unwrap_or_else(|_| Err("The sandbox did not start in time.".to_owned()))?);
         Ok(())
     }
 }

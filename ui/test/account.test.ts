@@ -166,4 +166,18 @@ describe('the detail', () => {
     expect(backend.last('authorizations.begin')).toMatchObject({ connector: 'github', connection: 'con_github' });
     expect(backend.last('authorizations.begin')).not.toHaveProperty('label');
   });
+
+  test('A key the service refused is replaced in place', async () => {
+    const KEY = 'rk_live_51Nv0000000000004f2a';
+    const { backend, user } = await openSettled((_, world) => {
+      world.connections = world.connections.map((one) =>
+        one.id === 'con_github' ? { ...one, connector: { id: 'stripe', name: 'Stripe', icon: 'simple-icons:stripe', category: 'payments' }, method: { id: 'key', kind: 'api_key' as const } } : one,
+      );
+    });
+    await user.click(screen.getByRole('button', { name: 'Enter a new key' }));
+    await user.type(await screen.findByTestId('field-key'), KEY);
+    await user.click(screen.getByTestId('dialog-submit'));
+    await waitFor(() => expect(backend.last('connections.add')).toMatchObject({ connector: 'stripe', connection: 'con_github' }));
+    expect(backend.last('connections.add')).not.toHaveProperty('label');
+  });
 });

@@ -9,15 +9,15 @@ Examples:
   hearthkey connect sandbox                        try it with a made-up account
   hearthkey connect stripe                         asks for the key, tests it, seals it
   hearthkey list
-  hearthkey request \"GitHub\" /user                 call the API; the token stays here
-  hearthkey request \"GitHub\" /user/repos -d '{\"name\":\"demo\"}'
+  hearthkey request Sandbox /api/events            call the API; the token stays here
+  hearthkey request Sandbox /api/contacts -d '{\"name\":\"Ada\",\"email\":\"ada@example.com\"}'
 
 Exit codes:
   0 done                    6 sign in again            10 vault key lost
   1 fault in Hearthkey      7 the service refused,     11 profile in use
   2 input has to change       or a test failed         12 profile of a newer
   3 no such thing           8 service out of reach        Hearthkey
-  4 conflict                9 keychain not available
+  4 conflict                9 keychain not available  130 interrupted
   5 not allowed";
 
 /// Connect your accounts once, keep the keys at home, use them from here.
@@ -95,7 +95,7 @@ pub(crate) struct Connect {
     /// The connection's name [default: the service's name]
     #[arg(long)]
     pub(crate) label: Option<String>,
-    /// A connection to sign in anew; it keeps its name and settings
+    /// A connection to connect anew; it keeps its name and settings
     #[arg(long, value_name = "CONNECTION", conflicts_with = "label")]
     pub(crate) again: Option<String>,
     /// The way to sign in, where a service has several
@@ -107,6 +107,9 @@ pub(crate) struct Connect {
     /// The client ID of an OAuth client of your own; kept for the next time
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
+    /// Ask for the client's secret, or read it from standard input, where a service does not always have one
+    #[arg(long, requires = "client_id")]
+    pub(crate) client_secret: bool,
     /// Do not open the browser; print the address
     #[arg(long)]
     pub(crate) no_browser: bool,

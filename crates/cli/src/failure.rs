@@ -68,25 +68,6 @@ impl From<ClientError> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        let (kind, hint) = match &error {
-            EngineError::NoHome | EngineError::Profile(_) => (ProblemKind::InvalidInput, None),
-            EngineError::InUse(_) => {
-                let hint = "The other commands talk to that process; there is no need for a second one.";
-                (ProblemKind::ProfileInUse, Some(hint.to_owned()))
-            }
-            EngineError::Store { cause: hearthkey_domain::ports::StoreError::Newer { .. }, .. } => {
-                let hint = "Install the newer Hearthkey; this one changes nothing.";
-                (ProblemKind::IncompatibleProfile, Some(hint.to_owned()))
-            }
-            _ => (ProblemKind::Internal, None),
-        };
-        let detail = match &error {
-            EngineError::Store { cause, .. } => {
-                format!("{error}: {cause}").replacen(&format!("{cause}: "), "", 1)
-            }
-            EngineError::Socket(cause) => format!("{error} ({cause})"),
-            _ => error.to_string(),
-        };
-        Self::Problem(Problem::new(kind, Some(detail), hint))
+        Self::Problem(error.into())
     }
 }

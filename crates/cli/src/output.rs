@@ -44,21 +44,42 @@ impl Output {
         };
     }
 
-    /// Says something on standard error that is no result: what is being waited for.
+    /// Says something to a person on standard error that is no result: what is being waited for. Programs are told nothing.
     pub(crate) fn note(self, words: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "{words}");
+        if !self.json {
+            let _ = writeln!(anstream::stderr().lock(), "{words}");
+        }
+    }
+
+    /// Tells what is under way on standard error: in words, or to a program as one line of JSON.
+    pub(crate) fn progress(self, value: &impl Serialize, words: &str) {
+        if self.json {
+            let _ = writeln!(std::io::stderr(), "{}", serde_json::to_string(value).unwrap_or_default());
+        } else {
+            self.note(words);
+        }
     }
 }
 
-/// Prints to standard output. A reader that left early (`| head`) is no error.
+/// Prints to standard output.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(anstream::stdout().lock(), "{text}");
+    complete(writeln!(anstream::stdout().lock(), "{text}"));
 }
 
 /// Writes bytes to standard output as they are.
 pub(crate) fn write_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    complete(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// A reader that left early (`| head`) is no error; output that was cut is, and must not look like success.
+fn complete(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(std::io::stderr(), "error: standard output could not be written ({error})");
+        std::process::exit(1);
+    }
 }
 
 /// A table that fits the terminal.

@@ -5,7 +5,8 @@
 
 pub mod reach;
 
-use hearthkey_api::Hearthkey;
+use hearthkey_api::problem::ProblemKind;
+use hearthkey_api::{Hearthkey, Problem};
 use hearthkey_connectors::{Catalog, ManifestError};
 use hearthkey_core::{Caller, Owner, Ports};
 use hearthkey_domain::activity::Door;
@@ -29,7 +30,7 @@ pub use hearthkey_core::OwnerKind;
 pub use hearthkey_platform::clock::SystemClock;
 pub use hearthkey_platform::environment::{has_display, var};
 pub use hearthkey_platform::profile::{OwnerNote, Profile, ProfileError, ProfileLock};
-pub use hearthkey_platform::sandbox_process::answers as sandbox_answers;
+pub use hearthkey_platform::sandbox_process as sandbox;
 pub use hearthkey_platform::{init, signals};
 pub use tokio_util::sync::CancellationToken as Ending;
 
@@ -59,14 +60,46 @@ pub enum EngineError {
     #[error("the HTTP client could not be made: {0}")]
     Http(String),
     /// The local socket.
-    #[error("the local socket could not be opened: {0}")]
+    #[error("the local socket could not be opened ({0})")]
     Socket(#[source] std::io::Error),
     /// Another process owns the profile.
     #[error("{}", in_use(.0.as_ref()))]
     InUse(Option<OwnerNote>),
+    /// The owner is there and does not answer.
+    #[error("{}, and it does not answer", in_use(.0.as_ref()))]
+    Silent(Option<OwnerNote>),
     /// `hearthkey serve` could not be started.
     #[error("hearthkey serve did not start: {0}")]
     NotServed(String),
+    /// `hearthkey serve` was started and said what is wrong.
+    #[error(transparent)]
+    Owner(#[from] Problem),
+}
+
+/// The one mapping to what callers see.
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        let (kind, hint) = match &error {
+            EngineError::Owner(problem) => return problem.clone(),
+            EngineError::NoHome => (ProblemKind::InvalidInput, None),
+            EngineError::Profile(_) => {
+                (ProblemKind::InvalidInput, Some("Mend the profile's directory, then try again."))
+            }
+            EngineError::InUse(_) => {
+                (ProblemKind::ProfileInUse, Some("That process can be talked to; or end it, then try again."))
+            }
+            EngineError::Silent(_) => (ProblemKind::ProfileInUse, Some("End that process, then try again.")),
+            EngineError::Store { cause: StoreError::Newer { .. }, .. } => (
+                ProblemKind::IncompatibleProfile,
+                Some("Install the newer Hearthkey; this one changes nothing."),
+            ),
+            EngineError::Store { cause: StoreError::DiskFull, .. } => {
+                (ProblemKind::Internal, Some("Free some space on the disk, then try again."))
+            }
+            _ => (ProblemKind::Internal, None),
+        };
+        Self::new(kind, Some(error.to_string()), hint.map(str::to_owned))
+    }
 }
 
 fn in_use(owner: Option<&OwnerNote>) -> String {

@@ -2,6 +2,7 @@
 
 use crate::EngineError;
 use crate::OwnerKind;
+use hearthkey_api::Problem;
 use hearthkey_api::doors::client::{Client, ClientError};
 use hearthkey_api::operations::app::{HandOver, ShowWindow};
 use hearthkey_domain::ports::Clock;
@@ -16,39 +17,70 @@ use std::time::Duration;
 const START: SignedDuration = SignedDuration::from_secs(15);
 /// How often the socket is tried meanwhile.
 const STEP: SignedDuration = SignedDuration::from_millis(50);
-/// How long an owner that gives way may take.
-const HAND_OVER: Duration = Duration::from_secs(20);
+/// How long an owner may take to say that it is there. It waits for nothing to say so.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How long an owner that gives way may take: the longest token request that it lets settle, and some more.
+const HAND_OVER: SignedDuration = SignedDuration::from_secs(75);
+/// How long whoever lost its owner waits for the next one before starting one.
+const CHANGE_OF_OWNER: SignedDuration = SignedDuration::from_secs(3);
 
 /// A conversation with the owner, if there is one.
-pub async fn owner(profile: &Profile) -> Option<Client> {
-    let stream = socket::connect(&profile.socket()).await.ok()?;
-    Client::new(stream).await.ok()
+///
+/// # Errors
+/// [`EngineError::Silent`] when there is one that does not answer.
+pub async fn owner(profile: &Profile) -> Result<Option<Client>, EngineError> {
+    let conversation = async {
+        let stream = socket::connect(&profile.socket()).await.ok()?;
+        let mut client = Client::new(stream).await.ok()?;
+        client.is_alive().await.then_some(client)
+    };
+    let silent = |_| EngineError::Silent(profile.owner());
+    tokio::time::timeout(SIGN_OF_LIFE, conversation).await.map_err(silent)
 }
 
 /// A conversation with the owner, which is started if there is none: `hearthkey serve`, ending by itself a minute after it
 /// was last needed.
 ///
 /// # Errors
-/// When it cannot be started, with its own words.
+/// When it cannot be started, with its own words; or when there is one that does not answer.
 pub async fn owner_or_serve(profile: &Profile) -> Result<Client, EngineError> {
-    if let Some(client) = owner(profile).await {
+    if let Some(client) = owner(profile).await? {
         return Ok(client);
     }
     let mut serve = ServeProcess::start(profile).map_err(EngineError::NotServed)?;
     let clock = SystemClock;
     let deadline = clock.now() + START;
     loop {
-        if let Some(client) = owner(profile).await {
+        if let Some(client) = owner(profile).await? {
             return Ok(client);
         }
         // Another caller may have started one first: then this one ends at once, and the other's socket will answer.
         let ended = serve.ended();
         if clock.now() >= deadline || (ended.is_some() && profile.owner().is_none()) {
             let words = ended.unwrap_or_else(|| "its socket did not answer in time".to_owned());
-            return Err(EngineError::NotServed(words));
+            return Err(match serde_json::from_str::<Problem>(&words) {
+                Ok(problem) => EngineError::Owner(problem),
+                Err(_) => EngineError::NotServed(words),
+            });
         }
         clock.sleep_until(clock.now() + STEP).await;
     }
+}
+
+/// A conversation with the next owner, after one was lost: it may be giving way to the desktop app, which is not to be raced.
+///
+/// # Errors
+/// As [`owner_or_serve`].
+pub async fn next_owner(profile: &Profile) -> Result<Client, EngineError> {
+    let clock = SystemClock;
+    let deadline = clock.now() + CHANGE_OF_OWNER;
+    while clock.now() < deadline {
+        if let Some(client) = owner(profile).await? {
+            return Ok(client);
+        }
+        clock.sleep_until(clock.now() + STEP).await;
+    }
+    owner_or_serve(profile).await
 }
 
 /// How the desktop app comes to own a profile.
@@ -62,21 +94,27 @@ pub enum Claim {
 /// Takes a profile for the desktop app: `hearthkey serve` gives way, another desktop app comes to the front.
 ///
 /// # Errors
-/// [`EngineError::InUse`] when the owner does neither.
+/// [`EngineError::InUse`] or [`EngineError::Silent`] when the owner does neither.
 pub async fn claim_for_desktop(profile: &Profile) -> Result<Claim, EngineError> {
-    let kind = crate::lock_kind(OwnerKind::Desktop);
-    if let Some(lock) = ProfileLock::try_acquire(profile, kind)? {
-        return Ok(Claim::Owned(lock));
-    }
-    if let Some(mut client) = owner(profile).await {
-        let refused = matches!(client.call(&HandOver {}).await, Err(ClientError::Problem(_)));
-        if refused && client.call(&ShowWindow {}).await.is_ok() {
-            return Ok(Claim::Shown);
+    let clock = SystemClock;
+    let deadline = clock.now() + HAND_OVER;
+    loop {
+        if let Some(lock) = ProfileLock::try_acquire(profile, crate::lock_kind(OwnerKind::Desktop))? {
+            return Ok(Claim::Owned(lock));
         }
-        if refused {
+        // Asked each time: another `hearthkey serve` may have come between.
+        if let Some(mut client) = owner(profile).await? {
+            let refused = matches!(client.call(&HandOver {}).await, Err(ClientError::Problem(_)));
+            if refused && client.call(&ShowWindow {}).await.is_ok() {
+                return Ok(Claim::Shown);
+            }
+            if refused {
+                return Err(EngineError::InUse(profile.owner()));
+            }
+        }
+        if clock.now() >= deadline {
             return Err(EngineError::InUse(profile.owner()));
         }
+        clock.sleep_until(clock.now() + STEP).await;
     }
-    let lock = ProfileLock::acquire_within(profile, kind, HAND_OVER).await?;
-    lock.map(Claim::Owned).ok_or_else(|| EngineError::InUse(profile.owner()))
 }

@@ -18,7 +18,7 @@ const PROGRAM: &str = "hearthkey-sandbox";
 /// How its first line begins once it answers.
 const READY: &str = "hearthkey-sandbox listening on";
 /// How long it may take to say so.
-const START_TIMEOUT: Duration = Duration::from_secs(5);
+pub const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one that runs may take to answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much of its complaint is read, in bytes.
@@ -101,10 +101,7 @@ impl SandboxProcess {
 #[async_trait]
 impl SandboxHost for SandboxProcess {
     async fn ensure_running(&self, base: &Url) -> Result<(), String> {
-        let port = match base.port_or_known_default() {
-            Some(port) if base.scheme() == "http" && is_loopback_literal(base) => port,
-            _ => return Err("The sandbox runs on this machine only (http://127.0.0.1).".to_owned()),
-        };
+        let port = port_of(base)?;
         // Whoever comes second waits here, and finds it running.
         let mut child = self.child.lock().await;
         if answers(base).await {
@@ -116,6 +113,17 @@ impl SandboxHost for SandboxProcess {
         }
         *child = Some(self.start(port).await?);
         Ok(())
+    }
+}
+
+/// The port of a sandbox's address.
+///
+/// # Errors
+/// A sentence for an address that is not on this machine.
+pub fn port_of(base: &Url) -> Result<u16, String> {
+    match base.port_or_known_default() {
+        Some(port) if base.scheme() == "http" && is_loopback_literal(base) => Ok(port),
+        _ => Err("The sandbox runs on this machine only (http://127.0.0.1).".to_owned()),
     }
 }
 

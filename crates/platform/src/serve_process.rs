@@ -36,7 +36,7 @@ impl ServeProcess {
         command
             .arg("--profile")
             .arg(profile.dir())
-            .args(["serve", "--idle-exit", IDLE_EXIT])
+            .args(["--json", "serve", "--idle-exit", IDLE_EXIT])
             .current_dir(profile.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

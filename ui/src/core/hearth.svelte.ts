@@ -23,7 +23,7 @@ export class Hearth {
   }
 
   get vaultOpen(): boolean {
-    return (this.status.value?.vault.state ?? 'open') === 'open';
+    return ['open', 'opening'].includes(this.status.value?.vault.state ?? 'open');
   }
 
   connection(id: string | undefined): ConnectionView | undefined {

@@ -53,6 +53,7 @@ const KEYS_SAFE = 'Your accounts are listed below and their keys stay sealed. No
 
 const vaultStates: Record<VaultState, VaultWords> = {
   open: { short: 'Vault open', title: 'The vault is open', meaning: '', fix: '' },
+  opening: { short: 'Opening the vault', title: 'The vault is being opened', meaning: '', fix: '' },
   keychain_absent: {
     short: 'No keychain',
     title: 'This computer has no keychain running',
@@ -263,13 +264,14 @@ export const text = {
     deeds,
     doors,
     reconnect: 'Reconnect',
+    newKey: 'Enter a new key',
     testAgain: 'Test again',
     ended: (service: string) => `${service} ended this sign-in.`,
     keyRefused: (service: string) => `${service} no longer accepts this key.`,
     notWorking: (service: string) => `${service} did not work the last time.`,
     endsSoon: (service: string) => `This access to ${service} ends soon.`,
     waitsForReconnect: 'Whatever uses this account waits and continues after you reconnect.',
-    keyStays: 'The key stays sealed here. Whatever uses it waits until a test works again.',
+    keyStays: 'Whatever uses it waits, and continues with a new key.',
     nothingLost: 'Nothing is lost. It is tried again, and you can test it now.',
     renewInTime: 'It does not renew by itself.',
     disconnected: 'Disconnected',

@@ -44,6 +44,12 @@ impl Client {
         Ok(Self { sender })
     }
 
+    /// Whether the other side answers at all.
+    pub async fn is_alive(&mut self) -> bool {
+        let request = request(Method::GET, "/v1/alive", "text/plain", Bytes::new());
+        self.send(request).await.is_ok()
+    }
+
     /// Calls an operation.
     ///
     /// # Errors

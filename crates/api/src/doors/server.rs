@@ -7,6 +7,7 @@ use crate::operations::blobs::{self, BLOB_MAX};
 use crate::problem::ProblemKind;
 use crate::{Problem, openapi, table};
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -37,12 +38,14 @@ pub async fn serve(
 ) {
     let blobs = Router::new().route("/v1/blobs", post(keep_blob)).layer(DefaultBodyLimit::max(BLOB_MAX));
     let routes = Router::new()
+        .route("/v1/alive", get(async || StatusCode::NO_CONTENT))
         .route("/v1/openapi.json", get(async || Json(openapi::document())))
         .route("/v1/blobs/{blob}", get(give_blob))
         .route("/v1/{operation}", post(operate))
         .layer(DefaultBodyLimit::max(INPUT_MAX))
         .merge(blobs)
         .fallback(async || answer_problem(&nothing_here()))
+        .method_not_allowed_fallback(async || answer_problem(&nothing_here()))
         .with_state(Served { app, caller });
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(io), TowerToHyperService::new(routes));
@@ -56,8 +59,16 @@ fn allowed(access: Access) -> bool {
     access != Access::Reveal
 }
 
-async fn operate(State(served): State<Served>, Path(name): Path<String>, input: Bytes) -> Response {
+async fn operate(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    input: Result<Bytes, BytesRejection>,
+) -> Response {
     let Served { app, caller } = served;
+    let input = match input {
+        Ok(input) => input,
+        Err(rejection) => return answer_problem(&unreadable(&rejection, INPUT_MAX)),
+    };
     if table::is_watch(&name) {
         return match table::watch(&name, allowed, &input, app) {
             Ok(items) => {
@@ -81,12 +92,29 @@ async fn give_blob(State(served): State<Served>, Path(blob): Path<String>) -> Re
     }
 }
 
-async fn keep_blob(State(served): State<Served>, headers: HeaderMap, bytes: Bytes) -> Response {
+async fn keep_blob(
+    State(served): State<Served>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Response {
+    let bytes = match bytes {
+        Ok(bytes) => bytes,
+        Err(rejection) => return answer_problem(&unreadable(&rejection, BLOB_MAX)),
+    };
     let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match blobs::write(&served.app, bytes, named.unwrap_or("application/octet-stream")) {
         Ok(kept) => Json(kept).into_response(),
         Err(problem) => answer_problem(&problem),
     }
+}
+
+/// A body that is too large, or that ended early.
+fn unreadable(rejection: &BytesRejection, limit: usize) -> Problem {
+    let expected = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("at most {limit} bytes were expected"),
+        _ => "the whole body was expected".to_owned(),
+    };
+    Problem::input("input", &expected)
 }
 
 fn nothing_here() -> Problem {

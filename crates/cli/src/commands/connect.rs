@@ -13,7 +13,7 @@ use hearthkey_api::problem::ProblemKind;
 use hearthkey_api::views::{
     AuthorizationState, AuthorizationView, ConnectorView, FieldWord, MethodKind, MethodView, SecretNeed,
 };
-use hearthkey_engine::signals;
+use hearthkey_engine::{reach, signals};
 use std::collections::BTreeMap;
 
 impl Session {
@@ -79,6 +79,7 @@ impl Session {
             connector: service.id.clone(),
             method: Some(method.id.clone()),
             label: args.label,
+            connection: args.again,
             values,
             secrets: given,
         };
@@ -108,15 +109,10 @@ impl Session {
             (Some(client_id), Some(need)) => {
                 let wanted = match need.secret {
                     SecretNeed::Required => true,
-                    SecretNeed::Optional => !secrets::is_interactive(),
+                    SecretNeed::Optional => args.client_secret,
                     SecretNeed::None => false,
                 };
-                // Optional ones come from standard input where something is piped in; a terminal is not asked.
-                let client_secret = match (wanted, need.secret) {
-                    (true, SecretNeed::Optional) => secrets::ask("Client secret").ok(),
-                    (true, _) => Some(secrets::ask("Client secret")?),
-                    (false, _) => None,
-                };
+                let client_secret = wanted.then(|| secrets::ask("Client secret")).transpose()?;
                 Some(ClientInput { client_id, client_secret })
             }
             (None, Some(need)) if !need.ready && need.client_id.is_none() && method_knows_issuer(method) => {
@@ -139,12 +135,12 @@ impl Session {
             open_browser: Some(!args.no_browser),
         };
         let flow = self.call(&begin).await?;
-        if flow.browser_opened {
-            self.output.note("Finish in your browser. If it did not open, open this address yourself:");
+        let words = if flow.browser_opened {
+            "Finish in your browser. If it did not open, open this address yourself:"
         } else {
-            self.output.note("Open this address in a browser on this computer:");
-        }
-        self.output.note(&format!("\n  {}\n", flow.authorize_url));
+            "Open this address in a browser on this computer:"
+        };
+        self.output.progress(&flow, &format!("{words}\n\n  {}\n", flow.authorize_url));
         let ended = tokio::select! {
             ended = self.follow(&flow.id) => ended?,
             () = signals::asked_to_end() => {
@@ -170,10 +166,11 @@ impl Session {
     /// Follows a sign-in to its end, over a change of the profile's owner if need be.
     async fn follow(&self, authorization: &str) -> Result<AuthorizationView, Failure> {
         let mut tries = 0;
+        let mut client = self.client().await?;
         loop {
             let follow = Follow { authorization: authorization.to_owned() };
             let mut last = None;
-            let broken = match self.client().await?.watch(&follow).await {
+            let broken = match client.watch(&follow).await {
                 Ok(mut states) => loop {
                     match states.next().await {
                         Ok(Some(state)) => last = Some(state),
@@ -193,6 +190,7 @@ impl Session {
                 _ if tries >= 3 => return Err(ClientError::OtherVersion.into()),
                 _ => tries += 1,
             }
+            client = reach::next_owner(&self.profile).await?;
         }
     }
 }

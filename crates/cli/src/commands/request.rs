@@ -72,33 +72,38 @@ impl Session {
         Ok(client.call(&input).await?)
     }
 
-    async fn tell(&self, args: &Request, reply: ResponseView) -> Result<(), Failure> {
-        if self.output.json && args.output.is_none() {
+    async fn tell(&self, args: &Request, mut reply: ResponseView) -> Result<(), Failure> {
+        let body = match (&reply.text, &reply.blob) {
+            (Some(text), _) => Bytes::from(text.clone()),
+            (None, Some(blob)) => self.client().await?.read_blob(blob).await?,
+            (None, None) => Bytes::new(),
+        };
+        if let Some(file) = &args.output {
+            std::fs::write(file, &body).map_err(|error| file_failure(file, &error))?;
+            (reply.text, reply.blob) = (None, None);
+        }
+        if self.output.json {
+            // A large text is text all the same; what is not is for --output.
+            if let (Some(_), Ok(text)) = (&reply.blob, String::from_utf8(body.to_vec())) {
+                (reply.text, reply.blob) = (Some(text), None);
+            }
             self.output.result(&reply, String::new);
         } else {
-            let body = match (&reply.text, &reply.blob) {
-                (Some(text), _) => Bytes::from(text.clone()),
-                (None, Some(blob)) => self.client().await?.read_blob(blob).await?,
-                (None, None) => Bytes::new(),
-            };
             if args.include {
                 let headers = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
                 say(&format!("{}\n{}", reply.status, headers.collect::<String>()));
             }
-            match &args.output {
-                Some(file) => std::fs::write(file, &body).map_err(|error| file_failure(file, &error))?,
-                None => {
-                    write_bytes(&body);
-                    if reply.text.as_ref().is_some_and(|text| !text.ends_with('\n')) {
-                        say("");
-                    }
+            if args.output.is_none() {
+                write_bytes(&body);
+                if reply.text.as_ref().is_some_and(|text| !text.ends_with('\n')) {
+                    say("");
                 }
             }
         }
         if reply.status < 400 {
             return Ok(());
         }
-        if !self.output.json && !args.include {
+        if !args.include {
             self.output.note(&format!("The service answered with status {}.", reply.status));
         }
         Err(Failure::Told(REFUSED))

@@ -211,7 +211,7 @@ export class Flow {
       return await this.#backend.call('connections.add', {
         connector: this.connector.id,
         method: method.id,
-        ...this.#name,
+        ...(this.reconnect ? { connection: this.reconnect.id } : this.#name),
         ...this.#split(method),
       });
     } catch (thrown) {
