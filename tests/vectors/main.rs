@@ -19,17 +19,12 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value[name]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list `{name}`"))
+    value[name].as_array().unwrap_or_else(|| panic!("no list `{name}`"))
 }
 
 fn bytes(value: &Value, name: &str) -> Vec<u8> {
     let hex = text(value, name);
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -69,9 +64,7 @@ fn open(document: &Value) -> Vault {
     });
     let vault = Vault::open(id, key, &checks.collect::<Vec<_>>()).unwrap();
     for vector in list(document, "workspaces") {
-        vault
-            .admit_workspace(context(vector).workspace, &sealed(vector))
-            .unwrap();
+        vault.admit_workspace(context(vector).workspace, &sealed(vector)).unwrap();
     }
     vault
 }
@@ -87,11 +80,7 @@ fn the_committed_vectors_open_or_are_refused_as_written() {
         assert_eq!(*plaintext, bytes(vector, "plaintext"), "{}", vector["name"]);
     }
     for vector in list(&document, "refused") {
-        assert!(
-            vault.unseal(context(vector), &sealed(vector)).is_err(),
-            "{}",
-            vector["name"]
-        );
+        assert!(vault.unseal(context(vector), &sealed(vector)).is_err(), "{}", vector["name"]);
     }
 }
 
@@ -134,14 +123,8 @@ fn fresh() -> Value {
             };
             let plaintext = vec![0x80; length];
             let sealed = hex(vault.seal(place, &plaintext).unwrap().as_bytes());
-            let moved = SealContext {
-                version: version + 1,
-                ..place
-            };
-            add(
-                "refused",
-                json!({ "name": name, "context": view(&moved), "sealed": sealed }),
-            );
+            let moved = SealContext { version: version + 1, ..place };
+            add("refused", json!({ "name": name, "context": view(&moved), "sealed": sealed }));
             let plaintext = hex(&plaintext);
             add(
                 "sealed",
@@ -154,10 +137,7 @@ fn fresh() -> Value {
 
 /// Runs the Python opener over a document; `None` where python3 or its `cryptography` is missing.
 fn run_opener(document: &str) -> Option<(bool, String)> {
-    let probe = Command::new("python3")
-        .args(["-c", "import cryptography"])
-        .stderr(Stdio::null())
-        .status();
+    let probe = Command::new("python3").args(["-c", "import cryptography"]).stderr(Stdio::null()).status();
     if !probe.is_ok_and(|status| status.success()) {
         return None;
     }
@@ -168,26 +148,15 @@ fn run_opener(document: &str) -> Option<(bool, String)> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    opener
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(document.as_bytes())
-        .unwrap();
+    opener.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
     let output = opener.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
-    Some((
-        output.status.success(),
-        String::from_utf8_lossy(&said).into_owned(),
-    ))
+    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
 }
 
 #[test]
 fn an_independent_opener_agrees_on_committed_and_fresh_envelopes() {
-    for (name, document) in [
-        ("committed", COMMITTED.to_owned()),
-        ("fresh", fresh().to_string()),
-    ] {
+    for (name, document) in [("committed", COMMITTED.to_owned()), ("fresh", fresh().to_string())] {
         match run_opener(&document) {
             Some((agrees, said)) => assert!(agrees, "{name}: {said}"),
             None => println!("skipped: python3 with `cryptography` is not here"),

@@ -1,5 +1,6 @@
 //! The doctor: first checks of everything a connection needs, each with its fix. Reads only.
 
+use crate::vault_gate::Trouble;
 use crate::{Error, Hearthkey};
 
 /// What a check found.
@@ -66,6 +67,11 @@ impl Hearthkey {
         let founded = self.ports.store.vault_record().await;
         if let Ok(None) = founded {
             let detail = "not founded yet; the first connection does, and puts its key into the keychain";
+            // The answer for a vault that does not exist tells whether the keychain would take one.
+            checks.push(match self.ports.keys.read("doctor").await {
+                Ok(_) => Check::fine("keychain", keychain, "it answers"),
+                Err(error) => Check::trouble("keychain", keychain, &Trouble::from(error).into()),
+            });
             checks.push(Check::fine("vault", vault, detail));
             checks.push(self.examine_services());
             return checks;
