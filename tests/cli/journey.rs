@@ -132,11 +132,7 @@ fn every_use_is_in_the_history_with_its_program() {
     let details: Vec<_> = entries.iter().filter_map(|entry| entry["detail"].as_str()).collect();
     assert_eq!(
         details,
-        [
-            "GET /api/profile: 200",
-            "Signed in as anna@studio-nord.example",
-            "Connected as anna@studio-nord.example",
-        ]
+        ["GET /api/profile: 200", "Signed in as anna@studio-nord.example", "anna@studio-nord.example",]
     );
 }
 

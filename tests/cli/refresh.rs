@@ -87,7 +87,7 @@ fn a_refused_refresh_asks_for_a_new_sign_in_and_deletes_nothing() {
     let (home, sandbox) = connected(&[]);
     sandbox.control().revoke_grants();
     let refused = home.cli(["request", "Anna", "/api/profile"]).with_code(6);
-    assert!(refused.stderr.contains("Anna has to be connected again"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("Sandbox ended the sign-in of Anna"), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: Reconnect"), "{}", refused.stderr);
     assert_eq!(refused.stdout, "");
     let connection = shown(&home);

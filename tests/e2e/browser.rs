@@ -160,6 +160,11 @@ impl Browser {
         self.step(self.client().execute(script, arguments)).expect("the script runs")
     }
 
+    /// Runs a script in the page; `None` when there is no page to run it in, as between two of them.
+    pub(crate) fn try_run(&self, script: &str, arguments: Vec<Value>) -> Option<Value> {
+        self.step(self.client().execute(script, arguments)).ok()
+    }
+
     /// Runs a script in the page that calls its last argument with its result.
     #[track_caller]
     pub(crate) fn run_async(&self, script: &str, arguments: Vec<Value>) -> Value {

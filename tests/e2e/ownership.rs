@@ -82,7 +82,6 @@ fn a_sign_in_begun_before_the_app_came_ends_in_its_window() {
 }
 
 #[test]
-#[ignore = "the waiting command starts owners of its own until it gives up, while the app takes the profile"]
 fn a_command_that_waits_for_its_sign_in_follows_to_the_app() {
     let (desk, sandbox) = (Desk::new(), SandboxProcess::start(&[]));
     let process = begin(&desk, &sandbox);

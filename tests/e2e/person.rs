@@ -1,7 +1,7 @@
 //! What a person does in their browser: approve, deny, sign in, and read the page at the end.
 
 use crate::browser::{Browser, chromium};
-use hearthkey_tests::Home;
+use hearthkey_tests::{Home, wait};
 
 /// A person with a browser.
 pub(crate) struct Person(Browser);
@@ -45,13 +45,15 @@ impl Person {
         self.end_page()
     }
 
+    /// Waits until the browser is back at Hearthkey's own address, and reads what stands there.
     #[track_caller]
     fn end_page(&self) -> String {
-        let text = self.0.wait_text("main", "an end page of Hearthkey", |text| {
-            let at_home = self.0.address().contains("/oauth/callback");
-            at_home.then(|| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        // Address and text in one look: between two the page may change.
+        let script = "return location.hostname === '127.0.0.1' && location.pathname === '/oauth/callback'
+            && document.querySelector('main')?.innerText";
+        let text = wait::until("an end page of Hearthkey", || {
+            self.0.try_run(script, vec![])?.as_str().map(str::to_owned)
         });
-        assert!(self.0.address().starts_with("http://127.0.0.1:"), "{}", self.0.address());
-        text
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }

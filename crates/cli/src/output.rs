@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
-use hearthkey_api::views::StatusWord;
+use hearthkey_api::views::{DeedWord, StatusWord};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::fmt::Display;
@@ -113,6 +113,23 @@ pub(crate) fn status_words(status: StatusWord) -> &'static str {
         StatusWord::Error => "error",
         StatusWord::Paused => "paused",
         StatusWord::Deleting => "disconnected",
+    }
+}
+
+/// A deed in words.
+pub(crate) fn deed_words(deed: DeedWord) -> &'static str {
+    match deed {
+        DeedWord::Connected => "Connected",
+        DeedWord::Reconnected => "Reconnected",
+        DeedWord::ConnectFailed => "Could not connect",
+        DeedWord::Refreshed => "Access token renewed",
+        DeedWord::RefreshFailed => "Could not renew",
+        DeedWord::Tested => "Tested",
+        DeedWord::Used => "Used",
+        DeedWord::Disconnected => "Disconnected",
+        DeedWord::Restored => "Brought back",
+        DeedWord::Revoked => "Ended at the service",
+        DeedWord::RevokeFailed => "Could not end at the service",
     }
 }
 

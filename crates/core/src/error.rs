@@ -78,8 +78,10 @@ pub enum Error {
         status: &'static str,
     },
     /// The provider no longer accepts the sign-in.
-    #[error("{label} has to be connected again: {reason}")]
+    #[error("{connector} ended the sign-in of {label}: {reason}")]
     Reauthorize {
+        /// The connector's name.
+        connector: String,
         /// Its label.
         label: String,
         /// Why.

@@ -55,6 +55,19 @@ impl TokenFailure {
         matches!(self, Self::Refused(error) if matches!(error.code.as_str(), "invalid_grant" | "bad_refresh_token"))
     }
 
+    /// Why a grant is over, in the server's words where it has some.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Refused(ProviderError { code, description: Some(words) }) => {
+                format!("{} ({code})", words.trim().trim_end_matches('.'))
+            }
+            Self::Refused(ProviderError { code, .. }) => {
+                format!("it was revoked, or its time ran out ({code})")
+            }
+            _ => "it did not say why".to_owned(),
+        }
+    }
+
     pub(crate) fn into_error(self, connector: &str) -> Error {
         let connector = connector.to_owned();
         match self {

@@ -125,8 +125,9 @@ impl Hearthkey {
         if renewed_meanwhile {
             return Ok(opened);
         }
-        if let Status::NeedsReconnect { reason } = opened.connection.status {
-            return Err(Error::Reauthorize { label: opened.connection.label, reason });
+        if let Status::NeedsReconnect { reason } = &opened.connection.status {
+            let (connector, reason) = (self.connector_name(&opened.connection), reason.clone());
+            return Err(Error::Reauthorize { connector, label: opened.connection.label, reason });
         }
         if let Some((at, failure)) = &notes.failed
             && at.duration_until(self.now()).abs() < COOL_DOWN
@@ -146,15 +147,14 @@ impl Hearthkey {
         };
         let name = self.connector_name(&connection);
         let Some(refresh_token) = &previous.refresh_token else {
-            let reason = format!("{name} gave no way to renew the sign-in, and it has ended");
+            let reason = "its time is over, and the service gave no way to renew it".to_owned();
             return Err(self.ended(caller, connection, reason).await);
         };
         let client = self.acting_client(connection.workspace, &grant, policy).await?;
         let tokens = match self.exchange_refresh(&client, refresh_token, &grant.scopes_granted).await {
             Ok(reply) => reply.succeeding(previous),
             Err(failure) if failure.is_permanent() => {
-                let reason = failure.into_error(&name).to_string();
-                return Err(self.ended(caller, connection, reason).await);
+                return Err(self.ended(caller, connection, failure.reason()).await);
             }
             Err(failure) => {
                 let transient = matches!(failure, TokenFailure::Http(_) | TokenFailure::Status(_));
@@ -190,7 +190,7 @@ impl Hearthkey {
             }
             connection.last_refreshed_at = Some(self.now());
             connection.oauth = Some(grant.clone());
-            let entry = self.entry_for(caller, &connection, Deed::Refreshed, "Access token renewed");
+            let entry = self.entry_for(caller, &connection, Deed::Refreshed, "");
             match self.ports.store.replace_credential(connection.clone(), row.clone(), entry).await {
                 Err(StoreError::Conflict) => {
                     let stored = self.ports.store.credential(workspace, id).await?;
@@ -218,7 +218,7 @@ impl Hearthkey {
     async fn ended(&self, caller: &Caller, connection: Connection, reason: String) -> Error {
         let status = Status::NeedsReconnect { reason: reason.clone() };
         self.note_failure(caller, &connection, reason.clone(), Some(status)).await;
-        Error::Reauthorize { label: connection.label, reason }
+        Error::Reauthorize { connector: self.connector_name(&connection), label: connection.label, reason }
     }
 
     /// Writes a failed refresh down. That this fails as well is not what the caller has to hear.

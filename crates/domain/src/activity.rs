@@ -24,6 +24,8 @@ pub enum Door {
 pub enum Deed {
     /// A connection was made.
     Connected,
+    /// A connection got new secrets in place.
+    Reconnected,
     /// A sign-in did not succeed.
     ConnectFailed,
     /// New tokens were fetched.
@@ -61,6 +63,6 @@ pub struct Activity {
     pub door: Door,
     /// By which program, where the door knows.
     pub program: Option<String>,
-    /// One plain sentence with the outcome.
+    /// What the deed alone does not say: as whom, to where, with what outcome. May be empty.
     pub detail: String,
 }

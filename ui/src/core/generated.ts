@@ -406,7 +406,7 @@ export interface components {
             at: string;
             /** @description What was done. */
             deed: components["schemas"]["DeedWord"];
-            /** @description One plain sentence with the outcome. */
+            /** @description What the deed alone does not say: as whom, to where, with what outcome. May be empty. */
             detail: string;
             /** @description Through which door. */
             door: components["schemas"]["DoorWord"];
@@ -601,7 +601,7 @@ export interface components {
             website?: string | null;
         };
         /** @description What was done. */
-        DeedWord: "connected" | "connect_failed" | "refreshed" | "refresh_failed" | "tested" | "used" | "disconnected" | "restored" | "revoked" | "revoke_failed";
+        DeedWord: "connected" | "reconnected" | "connect_failed" | "refreshed" | "refresh_failed" | "tested" | "used" | "disconnected" | "restored" | "revoked" | "revoke_failed";
         /** @description What the doctor found. */
         DoctorReport: {
             /** @description Every check. */

@@ -100,6 +100,7 @@ const vaultStates: Record<VaultState, VaultWords> = {
 
 const deeds: Record<Deed, string> = {
   connected: 'Connected',
+  reconnected: 'Reconnected',
   connect_failed: 'Could not connect',
   refreshed: 'Sign-in renewed',
   refresh_failed: 'Could not renew',

@@ -20,7 +20,7 @@ pub struct ActivityView {
     /// By which program, where the door knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// One plain sentence with the outcome.
+    /// What the deed alone does not say: as whom, to where, with what outcome. May be empty.
     pub detail: String,
 }
 
@@ -29,6 +29,8 @@ words! {
     DeedWord of Deed {
         /// A connection was made.
         Connected,
+        /// A connection got new secrets in place.
+        Reconnected,
         /// A sign-in did not succeed.
         ConnectFailed,
         /// New tokens were fetched.

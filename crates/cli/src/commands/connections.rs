@@ -3,7 +3,7 @@
 use super::Session;
 use crate::args::{Disconnect, One, Rename};
 use crate::failure::{Failure, REFUSED};
-use crate::output::{facts, mark, relative, say, status_words, table};
+use crate::output::{deed_words, facts, mark, relative, say, status_words, table};
 use hearthkey_api::operations::app::Doctor;
 use hearthkey_api::operations::{connections as operations, connectors};
 use hearthkey_api::views::{ConnectionDetail, ConnectionView, DoctorReport, FindingWord, MethodKind};
@@ -142,7 +142,10 @@ fn described(detail: &ConnectionDetail, now: Timestamp) -> String {
     if !activity.is_empty() {
         let rows = activity.iter().take(10).map(|entry| {
             let by = entry.program.clone().unwrap_or_default();
-            [relative(entry.at, now), entry.detail.clone(), by]
+            let deed = deed_words(entry.deed);
+            let what =
+                if entry.detail.is_empty() { deed.to_owned() } else { format!("{deed} · {}", entry.detail) };
+            [relative(entry.at, now), what, by]
         });
         text.push_str("\n\n");
         text.push_str(&table(["WHEN", "WHAT", "BY"], rows.collect()));

@@ -13,7 +13,7 @@ use hearthkey_connectors::request::{api_base, egress_policy};
 use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Deed;
 use hearthkey_domain::authorization::{Callback, PendingAuthorization};
-use hearthkey_domain::connection::{Connection, Identity, Status};
+use hearthkey_domain::connection::{Connection, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
@@ -210,8 +210,8 @@ impl Hearthkey {
         let wanted = label.unwrap_or_else(|| manifest.name.clone());
         for number in 1..1000 {
             connection.label = if number == 1 { wanted.clone() } else { format!("{wanted} {number}") };
-            let detail = connected_as(&connection.identity);
-            let entry = self.entry_for(caller, &connection, Deed::Connected, detail);
+            let who = connection.identity.display().unwrap_or_default();
+            let entry = self.entry_for(caller, &connection, Deed::Connected, who);
             match add(connection.clone(), entry).await {
                 Err(StoreError::LabelTaken { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -228,8 +228,4 @@ impl Hearthkey {
         }
         Ok(())
     }
-}
-
-fn connected_as(identity: &Identity) -> String {
-    identity.display().map_or_else(|| "Connected".to_owned(), |who| format!("Connected as {who}"))
 }

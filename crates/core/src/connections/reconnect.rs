@@ -48,8 +48,8 @@ impl Hearthkey {
             };
             let version = row.version + 1;
             let row = self.seal_credential(&renewed, version, issuer.to_owned(), policy, credential).await?;
-            let who = renewed.identity.display().map_or(String::new(), |who| format!(" as {who}"));
-            let entry = self.entry_for(caller, &renewed, Deed::Connected, format!("Reconnected{who}"));
+            let who = renewed.identity.display().unwrap_or_default();
+            let entry = self.entry_for(caller, &renewed, Deed::Reconnected, who);
             match self.ports.store.replace_credential(renewed.clone(), row, entry).await {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),

@@ -24,8 +24,7 @@ impl Hearthkey {
         let found = self.find(name).await?;
         let undo = if now { jiff::SignedDuration::ZERO } else { Connection::UNDO };
         let purge_after = self.now() + undo;
-        let entry =
-            self.entry_for(caller, &found, Deed::Disconnected, format!("{} disconnected", found.label));
+        let entry = self.entry_for(caller, &found, Deed::Disconnected, "");
         let leaving = self
             .amend(&found, Some(entry), |connection| {
                 connection.status = leaving(&connection.status, purge_after)
@@ -53,7 +52,7 @@ impl Hearthkey {
         if let Some(expected) = expected {
             return Err(Error::Input { field: "connection".into(), expected });
         }
-        let entry = self.entry_for(caller, &found, Deed::Restored, format!("{} restored", found.label));
+        let entry = self.entry_for(caller, &found, Deed::Restored, "");
         let back = |connection: &mut Connection| {
             if let Status::Deleting { before, .. } = &connection.status {
                 connection.status = (**before).clone();
@@ -93,15 +92,14 @@ impl Hearthkey {
             // With the vault closed the grant cannot be ended; it waits, rather than live on at the provider unseen.
             Err(error @ Error::Vault(_)) => return Err(error),
             Ok(Revocation::Nothing) => None,
-            Ok(Revocation::Told) => Some((Deed::Revoked, format!("{name} was told that {label} ended"))),
+            Ok(Revocation::Told) => Some((Deed::Revoked, format!("{name}, {label}"))),
             Ok(Revocation::NoWay) => {
-                let detail =
-                    format!("{name} has no way to end {label} from here; remove it in its own settings");
+                let detail = format!(
+                    "{name}, {label}: there is no way from here; remove it in the service's settings"
+                );
                 Some((Deed::RevokeFailed, detail))
             }
-            Err(error) => {
-                Some((Deed::RevokeFailed, format!("{name} could not be told that {label} ended: {error}")))
-            }
+            Err(error) => Some((Deed::RevokeFailed, format!("{name}, {label}: {error}"))),
         };
         if let Some((deed, detail)) = told {
             let entry = self.entry_for(&caller, &connection, deed, detail);
