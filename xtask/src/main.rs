@@ -16,6 +16,7 @@ mod generate;
 mod invocation;
 mod packages;
 mod run;
+mod screenshots;
 mod steps;
 mod summary;
 mod test;
@@ -48,6 +49,8 @@ enum Command {
     Test(test::Options),
     /// Write anew what is generated from the code: OpenAPI, schema, the interface's types and marks
     Generate,
+    /// Take the README's pictures of the real window anew
+    Screenshots,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&checkout, options),
         Command::Test(options) => test::run(&checkout, options),
         Command::Generate => generate::run(&checkout),
+        Command::Screenshots => screenshots::run(&checkout),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("\nerror: {error:#}");

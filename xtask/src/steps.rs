@@ -1,10 +1,13 @@
 //! The steps of `cargo xtask test`. Each makes sure of what it needs itself, so that any one can run alone.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::artifacts::{self, Profile};
 use crate::checkout::Checkout;
+use crate::invocation::Invocation;
 use crate::packages::{self, Purpose};
 use crate::toolchain;
 
@@ -120,12 +123,27 @@ fn end_to_end(checkout: &Checkout) -> Result<()> {
     artifacts::build_interface(checkout)?;
     prepare_desktop_build(checkout)?;
     artifacts::build_desktop(checkout, Profile::Debug)?;
+    end_to_end_tests(checkout, "").run()
+}
+
+/// The command that runs end-to-end tests: those whose name contains `filter`.
+fn end_to_end_tests(checkout: &Checkout, filter: &str) -> Invocation {
+    let test = format!("cargo test -p hearthkey-tests --test e2e --locked -- --test-threads=1 {filter}");
     checkout
         .command("xvfb-run -a -s")
         .argument("-screen 0 1280x800x24")
-        .arguments("cargo test -p hearthkey-tests --test e2e --locked -- --test-threads=1".split(' '))
+        .arguments(test.split_whitespace().collect::<Vec<_>>())
         .variable("PYTHONPATH", checkout.python_path())
-        .run()
+}
+
+/// Takes pictures of the real window in its states into `folder`.
+pub(crate) fn take_pictures(checkout: &Checkout, folder: &Path) -> Result<()> {
+    Step::Tools.perform(checkout)?;
+    toolchain::ensure_npm_packages(checkout, "tests/e2e")?;
+    artifacts::build_interface(checkout)?;
+    prepare_desktop_build(checkout)?;
+    artifacts::build_desktop(checkout, Profile::Debug)?;
+    end_to_end_tests(checkout, "screenshots").variable("HEARTHKEY_SCREENSHOTS", folder).run()
 }
 
 /// Whatever compiles the desktop package needs the built interface and the sandbox in their places.
