@@ -80,7 +80,7 @@ fn an_ended_grant_is_found_by_the_test_and_mended_by_reconnecting() {
     sandbox.control().revoke_grants();
     window.click(&testid("test-button"));
     window.wait(&format!("{}[data-ok=\"false\"]", testid("test-result")));
-    window.sees(&testid("test-result"), "has to be connected again");
+    window.sees(&testid("test-result"), "Sandbox ended the sign-in of Work");
     window.sees(&testid("test-result"), "Reconnect");
     window.wait(&row("Work", "needs_reconnect"));
     window.sees(&row("Work", "needs_reconnect"), "Reconnect needed");

@@ -37,7 +37,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 async fn get(url: String) -> (u16, String) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::visitor::client(reqwest::redirect::Policy::default());
     let response = client.get(url).send().await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
 }

@@ -57,7 +57,7 @@ pub(crate) struct Visitor {
 }
 
 pub(crate) async fn visit(options: Options) -> Visitor {
-    let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+    let http = client(redirect::Policy::none());
     Visitor { sandbox: Sandbox::start(options).await.unwrap(), http }
 }
 
@@ -210,4 +210,11 @@ pub(crate) fn pair(reply: &Reply) -> (String, String) {
     let document = reply.json();
     let token = |name: &str| document[name].as_str().unwrap().to_owned();
     (token("access_token"), token("refresh_token"))
+}
+
+/// An HTTP client. The whole workspace's features ask for a TLS provider by name, although nothing here speaks TLS.
+pub(crate) fn client(redirects: redirect::Policy) -> reqwest::Client {
+    // The second time it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(redirects).no_proxy().build().unwrap()
 }
