@@ -7,6 +7,7 @@ use hearthkey_api::problem::{Problem, ProblemKind};
 use hearthkey_engine::reach::{Claim, claim_for_desktop};
 use hearthkey_engine::{Ending, Engine, EngineError, OwnerKind, Profile, Setting, open_profile};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tauri::AppHandle;
@@ -21,21 +22,31 @@ pub(crate) struct Desk {
     wish: Option<PathBuf>,
     ending: Ending,
     /// Held while the profile is being claimed, so that it is claimed once.
-    app: tokio::sync::Mutex<Option<Arc<Hearthkey>>>,
+    claimed: tokio::sync::Mutex<Claimed>,
+    /// How many attempts have failed.
+    attempts: AtomicU64,
     running: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What became of claiming the profile.
+#[derive(Default)]
+struct Claimed {
+    app: Option<Arc<Hearthkey>>,
+    failure: Option<Problem>,
 }
 
 impl Desk {
     pub(crate) fn new(handle: AppHandle, wish: Option<PathBuf>) -> Self {
-        let (app, running) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { handle, wish, ending: Ending::new(), app, running }
+        let (claimed, attempts) = (tokio::sync::Mutex::default(), AtomicU64::new(0));
+        Self { handle, wish, ending: Ending::new(), claimed, attempts, running: Mutex::default() }
     }
 
     /// Claims the profile. True when another desktop app has it and shows its window instead. A profile that cannot be
     /// claimed at once is tried again with the window's next question: the window does not wait for it.
     pub(crate) async fn claim(&self) -> bool {
-        match tokio::time::timeout(AT_ONCE, self.open()).await {
-            Ok(Ok(owned)) => !owned,
+        let claim = async { self.open(&mut *self.claimed.lock().await).await };
+        match tokio::time::timeout(AT_ONCE, claim).await {
+            Ok(Ok(app)) => app.is_none(),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the profile could not be opened");
                 false
@@ -46,29 +57,34 @@ impl Desk {
 
     /// The verbs, once the profile is owned.
     pub(crate) async fn app(&self) -> Result<Arc<Hearthkey>, Problem> {
-        if let Some(app) = &*self.app.lock().await {
-            return Ok(Arc::clone(app));
+        let asked = self.attempts.load(Ordering::Acquire);
+        let mut desk = self.claimed.lock().await;
+        // Whoever waited while another question's attempt failed has its answer.
+        if let (Some(failure), true) = (&desk.failure, self.attempts.load(Ordering::Acquire) != asked) {
+            return Err(failure.clone());
         }
-        match self.open().await {
-            Ok(true) => {
-                self.app.lock().await.clone().ok_or_else(|| Problem::new(ProblemKind::Internal, None, None))
-            }
-            Ok(false) => {
+        match self.open(&mut desk).await {
+            Ok(Some(app)) => Ok(app),
+            Ok(None) => {
                 self.handle.exit(0);
                 Err(Problem::new(ProblemKind::ProfileInUse, None, None))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                let problem = Problem::from(error);
+                desk.failure = Some(problem.clone());
+                self.attempts.fetch_add(1, Ordering::Release);
+                Err(problem)
+            }
         }
     }
 
-    /// Opens the profile if it is not open. False when another desktop app has it.
-    async fn open(&self) -> Result<bool, EngineError> {
-        let mut app = self.app.lock().await;
-        if app.is_some() {
-            return Ok(true);
+    /// Opens the profile if it is not open. Nothing when another desktop app has it.
+    async fn open(&self, desk: &mut Claimed) -> Result<Option<Arc<Hearthkey>>, EngineError> {
+        if let Some(app) = &desk.app {
+            return Ok(Some(Arc::clone(app)));
         }
         let profile: Profile = open_profile(self.wish.clone())?;
-        let Claim::Owned(lock) = claim_for_desktop(&profile).await? else { return Ok(false) };
+        let Claim::Owned(lock) = claim_for_desktop(&profile).await? else { return Ok(None) };
         let setting = Setting {
             kind: OwnerKind::Desktop,
             host: Arc::new(DesktopHost(self.handle.clone())),
@@ -76,10 +92,11 @@ impl Desk {
             ending: self.ending.clone(),
         };
         let engine = Engine::open(&profile, lock, setting)?;
-        *app = Some(engine.app());
+        let app = engine.app();
+        *desk = Claimed { app: Some(Arc::clone(&app)), failure: None };
         let running = tauri::async_runtime::spawn(engine.run(None));
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
-        Ok(true)
+        Ok(Some(app))
     }
 
     /// Ends the engine and waits for what is under way.

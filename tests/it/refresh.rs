@@ -54,9 +54,8 @@ async fn a_token_the_provider_refuses_is_renewed_once_and_the_call_repeated() {
 
 #[tokio::test]
 async fn new_tokens_are_stored_before_they_are_used_and_kept_until_they_can_be() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     world.connected("Demo").await;
-    let used = || world.sandbox.journal().iter().filter(|entry| entry.path == "/api/profile").count();
     world.sandbox.expire_access_tokens();
     // As a full disk would: nothing can be written over a credential.
     let database = rusqlite::Connection::open(world.folder.path().join("vault.db")).unwrap();
@@ -65,9 +64,14 @@ async fn new_tokens_are_stored_before_they_are_used_and_kept_until_they_can_be()
     for _ in 0..3 {
         assert_eq!(profile(&world).await.unwrap_err().kind(), ErrorKind::Internal);
     }
-    assert_eq!(used(), 3, "only the ended token was tried");
+    let used = world.sandbox.journal().iter().filter(|entry| entry.path == "/api/profile").count();
+    assert_eq!(used, 3, "only the ended token was tried");
     assert_eq!(world.token_requests("refresh_token"), ["rotated"], "the new pair is not thrown away");
+    assert!(world.app.is_busy().await, "the process stays for them");
     database.execute_batch("DROP TRIGGER full").unwrap();
+    world.app.tick().await;
+    assert!(!world.app.is_busy().await);
+    world.restart().await;
     assert_eq!(profile(&world).await.unwrap().status, 200);
     assert_eq!(world.token_requests("refresh_token").len(), 1);
 }

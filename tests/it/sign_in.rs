@@ -212,6 +212,8 @@ async fn signing_in_anew_as_somebody_else_is_refused() {
     assert_eq!(kind, ErrorKind::Conflict);
     assert_eq!(message, "Demo belongs to anna@studio-nord.example, and the sign-in was as ben@ost.example");
     assert!(world.app.test_connection(&caller(), "Demo").await.unwrap().ok, "the old sign-in still works");
+    let given_back = world.sandbox.journal().iter().filter(|entry| entry.path == "/revoke").count();
+    assert_eq!(given_back, 1, "the grant nobody wanted is ended");
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Completions { .. } => Ok(()),
         }
     });
-    // A read of standard input that nobody waits for any more must not hold the program.
+    // Nothing that still moves bytes of a finished conversation must hold the program.
     runtime.shutdown_background();
     done
 }

@@ -7,6 +7,7 @@ mod client;
 mod flows;
 
 use crate::oauth::{self, ActingClient};
+use crate::refresh::not_usable;
 use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey};
 use arrival::Arrival;
@@ -101,7 +102,8 @@ impl Hearthkey {
     /// Begins a sign-in: remembers it, listens for the return, and sends the browser off.
     ///
     /// # Errors
-    /// Bad answers, a server that cannot be asked, a vault that is not open. Nothing is left behind then.
+    /// Bad answers, a server that cannot be asked, a vault that is not open. At most a typed client is left behind then, which
+    /// is not used and goes with the next one.
     pub async fn begin_authorization(
         self: &Arc<Self>,
         caller: &Caller,
@@ -129,7 +131,11 @@ impl Hearthkey {
         if let Some(known) = &reconnect {
             self.check_same_place(known, server, &policy).await?;
         }
-        let choice = self.choose_client(workspace, manifest, oauth, server, wish.client).await?;
+        let choice = match (&reconnect, wish.client) {
+            // A connection goes on with the client it was made with.
+            (Some(Connection { oauth: Some(grant), .. }), None) => grant.client.clone(),
+            (_, typed) => self.choose_client(workspace, manifest, oauth, server, typed).await?,
+        };
         let (client_id, _) = self.client_credentials(workspace, &choice, server).await?;
 
         let now = self.now();
@@ -237,9 +243,7 @@ impl Hearthkey {
 
     pub(crate) fn check_can_reconnect(&self, known: &Connection) -> Result<(), Error> {
         match known.status {
-            Status::Deleting { .. } => {
-                Err(Error::NotUsable { label: known.label.clone(), status: known.status.word() })
-            }
+            Status::Deleting { .. } => Err(not_usable(known.clone())),
             _ => Ok(()),
         }
     }

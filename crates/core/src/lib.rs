@@ -173,6 +173,9 @@ impl Hearthkey {
         if let Err(error) = self.finish_removals().await {
             tracing::warn!(kind = ?error.kind(), "the removals that are due could not be read");
         }
+        if self.lanes.hold_tokens() {
+            self.store_all_unsaved().await;
+        }
         self.blobs.forget_old(self.now());
     }
 
@@ -180,12 +183,14 @@ impl Hearthkey {
     pub async fn settle(&self) {
         self.unhurried.close();
         self.unhurried.wait().await;
+        self.store_all_unsaved().await;
     }
 
     /// Whether someone waits for something of this process: a sign-in, an exchange, or a removal that can still be undone.
     pub async fn is_busy(&self) -> bool {
         let now = self.now();
         !self.unhurried.is_empty()
+            || self.lanes.hold_tokens()
             || self.ports.store.open_authorizations(now).await.is_ok_and(|flows| !flows.is_empty())
             || self.has_removals().await
     }

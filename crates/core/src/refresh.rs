@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::oauth::{ActingClient, TokenFailure};
 use crate::tokens::{Opened, granted};
 use crate::{Caller, Error, Hearthkey};
-use hearthkey_domain::activity::Deed;
+use hearthkey_domain::activity::{Deed, Door};
 use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
@@ -47,6 +47,17 @@ impl Lanes {
     pub(crate) fn of(&self, id: ConnectionId) -> Lane {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(id).or_default())
+    }
+
+    /// The connections that have one.
+    fn ids(&self) -> Vec<ConnectionId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Whether a lane holds tokens that are not stored.
+    pub(crate) fn hold_tokens(&self) -> bool {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().any(|lane| lane.try_lock().is_ok_and(|notes| notes.unsaved.is_some()))
     }
 
     pub(crate) fn close(&self, id: ConnectionId) {
@@ -112,9 +123,7 @@ impl Hearthkey {
         let mut notes = lane.lock().await;
         // What was true outside the lane may have been changed by whoever was in it before.
         let mut opened = checked(self.open_credential(workspace, id).await?)?;
-        if let Some((grant, row)) = notes.unsaved.take().filter(|(_, row)| row.version == opened.version + 1)
-        {
-            self.store_renewed(caller, opened.connection, grant, row, &mut notes).await?;
+        if self.store_unsaved(caller, &opened.connection, &mut notes).await? {
             opened = checked(self.open_credential(workspace, id).await?)?;
         }
         let renewed_meanwhile = match (&opened.credential, occasion) {
@@ -170,7 +179,8 @@ impl Hearthkey {
         let credential = Credential::OAuth2(tokens);
         let row = self.seal_credential(&connection, version, server.issuer, &policy, &credential).await?;
         let connection = self.store_renewed(caller, connection, grant, row, notes).await?;
-        Ok(Opened { connection, credential, policy, version })
+        // Disconnected meanwhile, it is stored - for the removal - and used no more.
+        checked(Opened { connection, credential, policy, version })
     }
 
     /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and neither a rename
@@ -184,6 +194,8 @@ impl Hearthkey {
         notes: &mut LaneNotes,
     ) -> Result<Connection, Error> {
         let (workspace, id) = (connection.workspace, connection.id);
+        // Whatever goes wrong from here on, they are still there.
+        notes.unsaved = Some((grant.clone(), row.clone()));
         loop {
             if connection.is_usable() {
                 connection.status = Status::Active;
@@ -199,17 +211,48 @@ impl Hearthkey {
                         (Some(stored), Some(fresh)) if stored.version + 1 == row.version => {
                             connection = fresh
                         }
-                        _ => return Err(StoreError::Conflict.into()),
+                        // Something newer is there, or the connection is gone.
+                        _ => {
+                            notes.unsaved = None;
+                            return Err(StoreError::Conflict.into());
+                        }
                     }
                 }
-                Err(error) => {
-                    notes.unsaved = Some((grant, row));
-                    return Err(error.into());
-                }
+                Err(error) => return Err(error.into()),
                 Ok(()) => {
+                    notes.unsaved = None;
                     connection.version += 1;
                     return Ok(connection);
                 }
+            }
+        }
+    }
+
+    /// Stores what an earlier refresh could not. True if there was something.
+    pub(crate) async fn store_unsaved(
+        &self,
+        caller: &Caller,
+        connection: &Connection,
+        notes: &mut LaneNotes,
+    ) -> Result<bool, Error> {
+        let Some((grant, row)) = notes.unsaved.clone() else { return Ok(false) };
+        self.store_renewed(caller, connection.clone(), grant, row, notes).await.map(|_| true)
+    }
+
+    /// Tries again to store what earlier refreshes could not. Called with every tick, and before the process ends.
+    pub(crate) async fn store_all_unsaved(&self) {
+        let caller = Caller { door: Door::Background, program: None };
+        let Ok(Some(workspace)) = self.first_workspace().await else { return };
+        for id in self.lanes.ids() {
+            let lane = self.lanes.of(id);
+            let Ok(mut notes) = lane.try_lock() else { continue };
+            if notes.unsaved.is_none() {
+                continue;
+            }
+            if let Ok(Some(connection)) = self.ports.store.connection(workspace.id, id).await
+                && let Err(error) = self.store_unsaved(&caller, &connection, &mut notes).await
+            {
+                tracing::warn!(kind = ?error.kind(), "renewed tokens could still not be stored");
             }
         }
     }
@@ -248,6 +291,14 @@ fn checked(opened: Opened) -> Result<Opened, Error> {
     if opened.connection.is_usable() {
         return Ok(opened);
     }
-    let Connection { label, status, .. } = opened.connection;
-    Err(Error::NotUsable { label, status: status.word() })
+    Err(not_usable(opened.connection))
+}
+
+/// The error for a connection that may not be used now, in the words of the lists.
+pub(crate) fn not_usable(connection: Connection) -> Error {
+    let status = match connection.status {
+        Status::Deleting { .. } => "disconnected",
+        other => other.word(),
+    };
+    Error::NotUsable { label: connection.label, status }
 }

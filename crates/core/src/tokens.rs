@@ -182,9 +182,9 @@ pub(crate) fn without_secrets(credential: &Credential, text: &[u8]) -> Vec<u8> {
                 Zeroizing::new(URL_SAFE_NO_PAD.encode(secret)),
             ]
         });
-    // Most secrets are written alike in several forms; each is looked for once.
+    // Most secrets are written alike in several forms; each is looked for once, a longer one before what it begins with.
     let mut forms: Vec<Zeroizing<String>> = forms.collect();
-    forms.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.as_str().cmp(b.as_str())));
     forms.dedup_by(|a, b| a.as_str() == b.as_str());
     forms.iter().fold(text.to_vec(), |text, form| without(&text, form.as_bytes()))
 }

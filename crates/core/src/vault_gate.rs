@@ -60,7 +60,7 @@ impl Trouble {
     }
 }
 
-/// After a failed attempt, how long its answer stands for callers that do not ask for a new attempt.
+/// After an attempt that failed slowly, how long its answer stands for callers that do not ask for a new one.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 
 enum State {
@@ -74,6 +74,13 @@ enum State {
 enum Refusal {
     Trouble(Trouble),
     Failure(Failure),
+}
+
+impl Refusal {
+    /// Whether asking again is slow, or writes: a keychain that hangs, a database that fails. The others answer at once.
+    fn is_slow(&self) -> bool {
+        matches!(self, Self::Failure(_) | Self::Trouble(Trouble::Keychain(KeyStoreError::Hanging { .. })))
+    }
 }
 
 impl From<Refusal> for Error {
@@ -113,7 +120,9 @@ impl VaultGate {
     fn known(&self, now: Timestamp) -> Option<Result<Arc<Vault>, Refusal>> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Open(vault) => Some(Ok(Arc::clone(vault))),
-            State::Closed(refusal, since) if since.duration_until(now).abs() < PATIENCE => {
+            State::Closed(refusal, since)
+                if refusal.is_slow() && since.duration_until(now).abs() < PATIENCE =>
+            {
                 Some(Err(refusal.clone()))
             }
             _ => None,

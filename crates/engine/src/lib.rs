@@ -214,33 +214,52 @@ impl Engine {
     /// Serves the socket and does the background work until the process is to end, or until nobody needed it for
     /// `idle_exit`. What is under way settles before this returns, and the profile is free after.
     pub async fn run(self, idle_exit: Option<SignedDuration>) {
-        if let Err(error) = self.app.resume_authorizations().await {
+        let Self { app, listener, clock, ending, conversations, open, _lock: lock } = self;
+        if let Err(error) = app.resume_authorizations().await {
             tracing::warn!(kind = ?error.kind(), "the sign-ins under way could not be resumed");
         }
+        let cut = CancellationToken::new();
+        let hall = Hall { app: &app, clock: &clock, conversations: &conversations, open: &open, cut: &cut };
         tokio::select! {
-            () = self.ending.cancelled() => {}
-            () = self.accept() => {}
-            () = self.work(idle_exit) => {}
+            () = ending.cancelled() => {}
+            () = hall.accept(&listener) => {}
+            () = hall.work(idle_exit) => {}
         }
-        self.ending.cancel();
-        self.conversations.close();
-        self.conversations.wait().await;
-        self.app.settle().await;
+        ending.cancel();
+        // Nobody new comes in; whoever has asked is answered before the conversations end.
+        drop(listener);
+        app.settle().await;
+        cut.cancel();
+        conversations.close();
+        conversations.wait().await;
+        drop(app);
+        drop(lock);
     }
+}
 
-    async fn accept(&self) {
+/// Where callers are received while the owner runs.
+struct Hall<'a> {
+    app: &'a Arc<Hearthkey>,
+    clock: &'a SystemClock,
+    conversations: &'a TaskTracker,
+    open: &'a Arc<AtomicUsize>,
+    cut: &'a CancellationToken,
+}
+
+impl Hall<'_> {
+    async fn accept(&self, listener: &LocalListener) {
         loop {
-            match self.listener.accept().await {
+            match listener.accept().await {
                 Ok((stream, peer)) => {
                     let caller = Caller { door: Door::Socket, program: peer.program };
-                    let app = Arc::clone(&self.app);
-                    let ending = self.ending.clone();
-                    let open = Open::one_more(&self.open);
+                    let app = Arc::clone(self.app);
+                    let cut = self.cut.clone();
+                    let open = Open::one_more(self.open);
                     self.conversations.spawn(async move {
                         let _open = open;
                         tokio::select! {
                             () = hearthkey_api::doors::server::serve(stream, app, caller) => {}
-                            () = ending.cancelled() => {}
+                            () = cut.cancelled() => {}
                         }
                     });
                 }

@@ -51,7 +51,8 @@ pub async fn owner_or_serve(profile: &Profile) -> Result<Client, EngineError> {
     let clock = SystemClock;
     let deadline = clock.now() + START;
     loop {
-        if let Some(client) = owner(profile).await? {
+        // One that is on its way out is silent for a moment.
+        if let Ok(Some(client)) = owner(profile).await {
             return Ok(client);
         }
         // Another caller may have started one first: then this one ends at once, and the other's socket will answer.
@@ -75,7 +76,7 @@ pub async fn next_owner(profile: &Profile) -> Result<Client, EngineError> {
     let clock = SystemClock;
     let deadline = clock.now() + CHANGE_OF_OWNER;
     while clock.now() < deadline {
-        if let Some(client) = owner(profile).await? {
+        if let Ok(Some(client)) = owner(profile).await {
             return Ok(client);
         }
         clock.sleep_until(clock.now() + STEP).await;
@@ -103,7 +104,7 @@ pub async fn claim_for_desktop(profile: &Profile) -> Result<Claim, EngineError> 
             return Ok(Claim::Owned(lock));
         }
         // Asked each time: another `hearthkey serve` may have come between.
-        if let Some(mut client) = owner(profile).await? {
+        if let Ok(Some(mut client)) = owner(profile).await {
             let refused = matches!(client.call(&HandOver {}).await, Err(ClientError::Problem(_)));
             if refused && client.call(&ShowWindow {}).await.is_ok() {
                 return Ok(Claim::Shown);
@@ -113,7 +114,7 @@ pub async fn claim_for_desktop(profile: &Profile) -> Result<Claim, EngineError> 
             }
         }
         if clock.now() >= deadline {
-            return Err(EngineError::InUse(profile.owner()));
+            return Err(EngineError::Silent(profile.owner()));
         }
         clock.sleep_until(clock.now() + STEP).await;
     }

@@ -47,7 +47,7 @@ impl Client {
     /// Whether the other side answers at all.
     pub async fn is_alive(&mut self) -> bool {
         let request = request(Method::GET, "/v1/alive", "text/plain", Bytes::new());
-        self.send(request).await.is_ok()
+        !matches!(self.send(request).await, Err(ClientError::Broken(_)))
     }
 
     /// Calls an operation.

@@ -145,8 +145,13 @@ impl Session {
             ended = self.follow(&flow.id) => ended?,
             () = signals::asked_to_end() => {
                 self.call(&Cancel { authorization: flow.id.clone() }).await?;
-                self.output.note("Cancelled.");
-                return Err(Failure::Told(130));
+                // It may have been approved a moment before; then it is told as it ended.
+                let ended = self.follow(&flow.id).await?;
+                if ended.state == AuthorizationState::Cancelled {
+                    self.output.note("Cancelled.");
+                    return Err(Failure::Told(130));
+                }
+                ended
             }
         };
         match (ended.state, ended.connection, ended.problem) {

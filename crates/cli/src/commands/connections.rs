@@ -110,6 +110,7 @@ fn doctor_code(report: &DoctorReport) -> u8 {
         found.is_some_and(|check| check.finding == FindingWord::Trouble)
     };
     match () {
+        () if trouble("database") => 1,
         () if trouble("keychain") => 9,
         () if trouble("vault") => 10,
         () => 1,

@@ -6,6 +6,7 @@ use crate::failure::{Failure, REFUSED};
 use crate::output::{say, write_bytes};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use hearthkey_api::Problem;
 use hearthkey_api::operations::blobs::BLOB_MAX;
 use hearthkey_api::operations::connections;
 use hearthkey_api::views::ResponseView;
@@ -24,6 +25,8 @@ impl Session {
             return Err(Failure::input("--output: takes the body of one path, not of several"));
         }
         let body = args.data.as_deref().map(body).transpose()?;
+        // Someone is there before many come at once.
+        drop(self.client().await?);
         let args = &args;
         let sent = args.paths.iter().map(|path| self.send(args, path, body.as_deref()));
         let mut replies = stream::iter(sent).buffered(AT_ONCE);
@@ -69,7 +72,14 @@ impl Session {
                 input.blob = Some(client.write_blob(keep(bytes), "application/octet-stream").await?);
             }
         }
-        Ok(client.call(&input).await?)
+        let several = args.paths.len() > 1;
+        client.call(&input).await.map_err(|error| match Failure::from(error) {
+            Failure::Problem(problem) if several => {
+                let detail = format!("{path}: {problem}");
+                Failure::Problem(Problem { detail: Some(detail), ..problem })
+            }
+            failure => failure,
+        })
     }
 
     async fn tell(&self, args: &Request, mut reply: ResponseView) -> Result<(), Failure> {

@@ -183,7 +183,14 @@ impl Hearthkey {
             version: 1,
         };
         let connection = match pending.reconnect {
-            Some(id) => self.reconnect(caller, id, connection, &issuer, &policy, &credential).await?,
+            Some(id) => {
+                let taken =
+                    self.reconnect(caller, id, connection.clone(), &issuer, &policy, &credential).await;
+                if taken.is_err() {
+                    self.give_back(&connection, policy, &credential).await;
+                }
+                taken?
+            }
             None => {
                 let row = self.seal_credential(&connection, 1, issuer, &policy, &credential).await?;
                 let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);

@@ -7,6 +7,7 @@ use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::activity::{Deed, Door};
 use hearthkey_domain::connection::{Connection, Status};
 use hearthkey_domain::credential::Credential;
+use hearthkey_domain::egress::EgressPolicy;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ impl Hearthkey {
     /// # Errors
     /// When there is no such connection, or it is not being removed.
     pub async fn restore_connection(&self, caller: &Caller, name: &str) -> Result<Connection, Error> {
+        let lane = self.lanes.of(self.find(name).await?.id);
+        let _lane = lane.lock().await;
         let found = self.find(name).await?;
         // Once its time is over, the provider may have been told already.
         let expected = match found.status {
@@ -80,17 +83,23 @@ impl Hearthkey {
     async fn remove(self: &Arc<Self>, leaving: Connection) -> Result<(), Error> {
         let (workspace, id) = (leaving.workspace, leaving.id);
         let lane = self.lanes.of(id);
-        let _lane = lane.lock().await;
+        let mut notes = lane.lock().await;
         let still = self.ports.store.connection(workspace, id).await?;
-        let Some(connection) = still.filter(|c| matches!(c.status, Status::Deleting { .. })) else {
+        let now = self.now();
+        let due =
+            |c: &Connection| matches!(c.status, Status::Deleting { purge_after, .. } if purge_after <= now);
+        let Some(connection) = still.filter(due) else {
             return Ok(());
         };
         let caller = Caller { door: Door::Background, program: None };
+        // What is told to the provider is the newest of it.
+        self.store_unsaved(&caller, &connection, &mut notes).await?;
         let name = self.connector_name(&connection);
         let label = &connection.label;
         let told = match self.revoke(&connection).await {
-            // With the vault closed the grant cannot be ended; it waits, rather than live on at the provider unseen.
-            Err(error @ Error::Vault(_)) => return Err(error),
+            // With the vault closed, or a database that stumbles, the grant cannot be ended; it waits, rather than live on at
+            // the provider unseen. A key that is lost does not come back, and does not keep the row.
+            Err(error) if is_passing(&error) => return Err(error),
             Ok(Revocation::Nothing) => None,
             Ok(Revocation::Told) => Some((Deed::Revoked, format!("{name}, {label}"))),
             Ok(Revocation::NoWay) => {
@@ -114,11 +123,37 @@ impl Hearthkey {
     /// Ends the grant at the provider.
     async fn revoke(&self, connection: &Connection) -> Result<Revocation, Error> {
         let Some(grant) = &connection.oauth else { return Ok(Revocation::Nothing) };
-        let Some(endpoint) = grant.server.revocation_endpoint.clone() else { return Ok(Revocation::NoWay) };
+        if grant.server.revocation_endpoint.is_none() {
+            return Ok(Revocation::NoWay);
+        }
         let opened = self.open_credential(connection.workspace, connection.id).await?;
-        let Credential::OAuth2(tokens) = &opened.credential else { return Ok(Revocation::Nothing) };
         self.start_program(self.manifest_of(connection)?, &connection.values).await?;
-        let client = self.acting_client(connection.workspace, grant, opened.policy).await?;
+        self.end_grant(connection, opened.policy, &opened.credential).await
+    }
+
+    /// Ends a grant that was given and is not wanted. That the provider cannot be told is no news for the person.
+    pub(crate) async fn give_back(
+        &self,
+        connection: &Connection,
+        policy: EgressPolicy,
+        credential: &Credential,
+    ) {
+        if let Err(error) = self.end_grant(connection, policy, credential).await {
+            tracing::warn!(kind = ?error.kind(), "a grant that is not used could not be ended");
+        }
+    }
+
+    async fn end_grant(
+        &self,
+        connection: &Connection,
+        policy: EgressPolicy,
+        credential: &Credential,
+    ) -> Result<Revocation, Error> {
+        let (Some(grant), Credential::OAuth2(tokens)) = (&connection.oauth, credential) else {
+            return Ok(Revocation::Nothing);
+        };
+        let Some(endpoint) = grant.server.revocation_endpoint.clone() else { return Ok(Revocation::NoWay) };
+        let client = self.acting_client(connection.workspace, grant, policy).await?;
         // Revoking the refresh token ends the grant; one without is ended by its access token (RFC 7009 section 2.1).
         let (token, hint) = match &tokens.refresh_token {
             Some(token) => (token, "refresh_token"),
@@ -127,6 +162,15 @@ impl Hearthkey {
         let told = self.revoke_token(&client, &endpoint, token, hint).await;
         let failed = |failure: TokenFailure| failure.into_error(&self.connector_name(connection));
         told.map(|()| Revocation::Told).map_err(failed)
+    }
+}
+
+/// Whether a later try can go better for a reason of this computer's own.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Vault(trouble) => !trouble.is_key_lost(),
+        Error::Store(_) | Error::Recent(_) => true,
+        _ => false,
     }
 }
 

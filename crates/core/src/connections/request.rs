@@ -7,7 +7,7 @@ use crate::{Caller, Error, Hearthkey};
 use bytes::Bytes;
 use hearthkey_connectors::manifest::Manifest;
 use hearthkey_connectors::request::{api_base, below, caller_header};
-use hearthkey_domain::connection::Connection;
+use hearthkey_domain::connection::{Connection, Status};
 use hearthkey_domain::ids::BlobId;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use std::sync::Arc;
@@ -67,6 +67,20 @@ impl Hearthkey {
         let connection = self.find(name).await?;
         let manifest = self.manifest_of(&connection)?;
         let request = self.worded(manifest, &connection, &wanted)?;
+        // In a task of its own: a caller that goes away neither stops what it began nor keeps it out of the history.
+        let (app, caller) = (Arc::clone(self), caller.clone());
+        let task = async move { app.use_and_note(&caller, connection, request, &wanted).await };
+        self.unhurried.spawn(task).await.map_err(|_| Error::Internal("a request did not finish"))?
+    }
+
+    async fn use_and_note(
+        self: &Arc<Self>,
+        caller: &Caller,
+        connection: Connection,
+        request: Request<Bytes>,
+        wanted: &UsageRequest,
+    ) -> Result<Reply, Error> {
+        let manifest = self.manifest_of(&connection)?;
         let sent = self.send_through(caller, manifest, &connection, request).await;
         let outcome = match &sent {
             Ok((reply, _)) => reply.status().as_u16().to_string(),
@@ -75,7 +89,7 @@ impl Hearthkey {
         let path = wanted.path.split('?').next().unwrap_or_default();
         self.note_use(caller, &connection, format!("{} {path}: {outcome}", wanted.method));
         let (reply, opened) = sent?;
-        self.note_refusal(manifest, &opened, &reply).await;
+        self.note_outcome(manifest, &opened, &reply).await;
         self.handed_over(reply, &opened)
     }
 
@@ -150,21 +164,32 @@ impl Hearthkey {
         Ok((reply, opened))
     }
 
-    /// What a reply's status says about the connection that was used: a refusal that no renewal helped against.
-    async fn note_refusal(&self, manifest: &Manifest, opened: &Opened, reply: &Response<Bytes>) {
-        if reply.status() != StatusCode::UNAUTHORIZED {
+    /// What a reply says about the connection that was used: refused though nothing was left to try, or working again. Says
+    /// nothing when the credential has changed since.
+    async fn note_outcome(&self, manifest: &Manifest, opened: &Opened, reply: &Response<Bytes>) {
+        let known = &opened.connection;
+        let (status, body) = json_of(reply);
+        let troubled = matches!(known.status, Status::NeedsReconnect { .. } | Status::Error { .. });
+        let found = match status {
+            401 => {
+                let verdict = hearthkey_connectors::reply::verdict(manifest, status, body.as_ref());
+                status_after(&verdict, status, known)
+            }
+            200..300 if troubled => Some(Status::Active),
+            _ => None,
+        };
+        let Some(found) = found else { return };
+        let stored = self.ports.store.credential(known.workspace, known.id).await;
+        if !matches!(stored, Ok(Some(row)) if row.version == opened.version) {
             return;
         }
-        let (status, body) = json_of(reply);
-        let verdict = hearthkey_connectors::reply::verdict(manifest, status, body.as_ref());
-        let Some(found) = status_after(&verdict, status, &opened.connection) else { return };
-        let noted = self.amend(&opened.connection, None, |connection| {
+        let noted = self.amend(known, None, |connection| {
             if connection.is_usable() {
                 connection.status = found.clone();
             }
         });
         if let Err(error) = noted.await {
-            tracing::warn!(kind = ?error.kind(), "a refusal could not be written down");
+            tracing::warn!(kind = ?error.kind(), "what a reply said could not be written down");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::rows::{column, execute, one, record, same, to_record};
 use crate::failure::{failure, is_present};
+use hearthkey_domain::authorization::PendingAuthorization;
 use hearthkey_domain::client::Client;
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
 use hearthkey_domain::ports::StoreError;
@@ -32,8 +33,11 @@ pub(super) fn find(
     one(sqlite, sql, [workspace.to_string(), id.to_string()], read_with_secret)
 }
 
-/// Adds a client.
+/// Adds a client. Those that were typed before and never proven go: the sign-ins they were typed for are over.
 pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> Result<(), StoreError> {
+    let over = ClientId::new(client.created_at - PendingAuthorization::LIFETIME, [0; 10]);
+    let sql = "DELETE FROM clients WHERE workspace = ?1 AND NOT proven AND id < ?2";
+    execute(sqlite, sql, [client.workspace.to_string(), over.to_string()]).map_err(failure)?;
     let sql = "INSERT INTO clients (id, workspace, connector, issuer, proven, record, secret)
                VALUES (:id, :workspace, :connector, :issuer, :proven, :record, :secret)";
     let values = named_params! {

@@ -75,7 +75,8 @@ export class Flow {
   /** Whether the form asks for an OAuth client of the person's own. */
   get asksClient(): boolean {
     const client = this.method?.client;
-    return !!client && (!client.ready || this.ownClient);
+    // A connection goes on with the client it was made with.
+    return !!client && (this.ownClient || !(client.ready || this.reconnect));
   }
 
   /** Nothing has to be asked before the browser opens. */
