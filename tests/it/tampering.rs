@@ -2,7 +2,10 @@
 
 use crate::harness::{World, caller};
 use hearthkey_core::ErrorKind;
+use hearthkey_core::authorize::{FlowState, OwnClient, Wish};
 use hearthkey_core::connections::UsageRequest;
+use hearthkey_domain::Secret;
+use hearthkey_sandbox::{Options, Sandbox};
 use std::path::PathBuf;
 
 async fn outcome(world: &World, name: &str) -> Result<u16, ErrorKind> {
@@ -97,4 +100,33 @@ async fn a_flow_that_was_edited_sends_its_code_nowhere() {
         assert!(returned.is_err() || returned.unwrap().status() != 200, "{edit}");
         assert_eq!(world.token_requests("authorization_code"), Vec::<String>::new(), "{edit}");
     }
+}
+
+#[tokio::test]
+async fn a_client_secret_goes_to_no_other_server() {
+    let mut world = World::new().await;
+    let elsewhere = Sandbox::start(Options { auto_approve: true, ..Options::default() }).await.unwrap();
+    for (label, base) in [("One", world.sandbox.base_url()), ("Two", elsewhere.base_url())] {
+        let client_secret = Some(Secret::new("sandbox-secret"));
+        let client = Some(OwnClient { client_id: "hearthkey-confidential".into(), client_secret });
+        let values = [("base_url".to_owned(), base)].into();
+        let (connector, label) = ("sandbox-own".to_owned(), Some(label.to_owned()));
+        let wish = Wish { connector, label, client, values, ..Wish::default() };
+        assert!(matches!(world.sign_in(wish).await.unwrap(), FlowState::Connected(_)));
+    }
+    let foreign = "(SELECT json_extract(record, '$.oauth.client.id') FROM connections WHERE label = 'Two')";
+    let edit = format!(
+        "UPDATE connections SET record = json_set(record, '$.oauth.client.id', {foreign}) WHERE label = 'One'"
+    );
+    world
+        .change_database(|file| {
+            let database = rusqlite::Connection::open(file).unwrap();
+            assert_eq!(database.execute(&edit, []).unwrap(), 1);
+        })
+        .await;
+    world.sandbox.expire_access_tokens();
+    elsewhere.expire_access_tokens();
+    assert_eq!(outcome(&world, "One").await, Err(ErrorKind::KeyLost));
+    assert_eq!(world.token_requests("refresh_token"), Vec::<String>::new());
+    assert_eq!(outcome(&world, "Two").await, Ok(200));
 }
