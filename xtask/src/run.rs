@@ -39,7 +39,9 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<ExitCode> {
     artifacts::place_sandbox(checkout, profile)?;
     println!("4/4 the desktop app (the first time takes some minutes)");
     artifacts::build_desktop(checkout, profile)?;
-    println!("Opening Hearthkey. Close its window, or press Ctrl+C here, to end it.");
+    println!(
+        "Opening Hearthkey. It goes on in the tray when its window is closed; Quit there, or Ctrl+C here, ends it."
+    );
     let app = artifacts::program(checkout, profile, "hearthkey-desktop");
     let status = checkout.program(&app).arguments(&options.arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
