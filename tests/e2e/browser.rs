@@ -160,6 +160,13 @@ impl Browser {
         self.step(self.client().execute(script, arguments)).expect("the script runs")
     }
 
+    /// Runs a script in the page that only looks. The driver now and then loses such a script's result; it is asked again then,
+    /// which for a script that acts would not do.
+    #[track_caller]
+    pub(crate) fn look(&self, script: &str, arguments: Vec<Value>) -> Value {
+        wait::until("the result of a script that looks", || self.try_run(script, arguments.clone()))
+    }
+
     /// Runs a script in the page; `None` when there is no page to run it in, as between two of them.
     pub(crate) fn try_run(&self, script: &str, arguments: Vec<Value>) -> Option<Value> {
         self.step(self.client().execute(script, arguments)).ok()
@@ -176,7 +183,7 @@ impl Browser {
     pub(crate) fn resize(&self, width: u32, height: u32) {
         self.step(self.client().set_window_rect(0, 0, width, height)).expect("the window takes a size");
         wait::until_true(format_args!("{width} x {height} in {}", self.name), || {
-            self.run("return [innerWidth, innerHeight]", vec![]) == json!([width, height])
+            self.look("return [innerWidth, innerHeight]", vec![]) == json!([width, height])
         });
     }
 

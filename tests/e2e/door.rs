@@ -130,7 +130,7 @@ fn no_answer_holds_a_token() {
         assert!(!search::holds(text.as_bytes(), &needles), "{name}: {text}");
     }
     assert!(answered >= 6, "{answered} operations answered");
-    let stored = window.run("return JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie])", vec![]);
+    let stored = window.look("return JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie])", vec![]);
     assert_eq!(stored, json!("[[],[],\"\"]"), "the page keeps nothing");
     window.wait(&testid("detail"));
 }

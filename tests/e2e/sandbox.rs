@@ -21,7 +21,7 @@ fn the_first_ten_minutes() {
     // At a port of its own, for another Hearthkey may be running on this computer. The app starts it there.
     window.wait(&testid("field-base_url"));
     let usual = "return document.querySelector(arguments[0]).value";
-    assert_eq!(window.run(usual, vec![testid("field-base_url").into()]), USUAL);
+    assert_eq!(window.look(usual, vec![testid("field-base_url").into()]), USUAL);
     let bundled = &format!("http://127.0.0.1:{}", free_port());
     window.fill(&testid("field-base_url"), bundled);
     window.click(&testid("dialog-submit"));
@@ -80,7 +80,7 @@ fn the_first_ten_minutes() {
     assert_eq!(desk.home.files_with(&needles), [""; 0]);
     assert!(!search::holds(window.said().as_bytes(), &needles));
     assert!(!search::holds(&search::seen_from_outside(app), &needles));
-    let page = window.run("return document.documentElement.outerHTML", vec![]);
+    let page = window.look("return document.documentElement.outerHTML", vec![]);
     assert!(!search::holds(page.to_string().as_bytes(), &needles));
     drop(window);
 }

@@ -26,7 +26,7 @@ impl Album {
             for theme in ["light", "dark"] {
                 window.run("document.documentElement.dataset.theme = arguments[0]", vec![json!(theme)]);
                 let colour = "return getComputedStyle(document.body).backgroundColor";
-                let shown = window.run(colour, vec![]);
+                let shown = window.look(colour, vec![]);
                 window.settle();
                 let picture = window.screenshot();
                 assert_ne!(picture, other, "{name} is the same by day and by night");
@@ -39,7 +39,7 @@ impl Album {
                 let overflow =
                     "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
                 assert_eq!(
-                    window.run(overflow, vec![]),
+                    window.look(overflow, vec![]),
                     0,
                     "{name} at {width}: nothing leaves the window to the side"
                 );
@@ -64,7 +64,7 @@ fn the_window_follows_the_desktops_colours() {
         let desk = Desk::new();
         let window = desk.window_with(&[("GTK_THEME", theme)]);
         window.wait(&testid("first-run"));
-        let shown = window.run("return getComputedStyle(document.body).backgroundColor", vec![]);
+        let shown = window.look("return getComputedStyle(document.body).backgroundColor", vec![]);
         assert_eq!(is_dark(shown.as_str().unwrap_or_default()), dark, "{theme}: {shown}");
     }
 }

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub use hearthkey_core::OwnerKind;
 pub use hearthkey_platform::clock::SystemClock;
-pub use hearthkey_platform::environment::{has_display, var};
+pub use hearthkey_platform::environment::var;
 pub use hearthkey_platform::profile::{OwnerNote, Profile, ProfileError, ProfileLock};
 pub use hearthkey_platform::sandbox_process as sandbox;
 pub use hearthkey_platform::{init, signals};
