@@ -22,6 +22,10 @@ pub struct Client {
     pub client_id: String,
     /// Whether it has a `client_secret` (a confidential client, RFC 6749 section 2.1).
     pub confidential: bool,
+    /// The authorization server its secret is for; part of the secret's seal.
+    pub server: String,
+    /// Where its secret may go: the canonical policy of that server's token endpoint. Part of the secret's seal.
+    pub policy: String,
     /// When it was typed here.
     pub created_at: Timestamp,
     /// Whether a sign-in has succeeded with it. Only then is it used for the next one.

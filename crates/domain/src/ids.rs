@@ -78,6 +78,8 @@ ids! {
     ClientId = "client_";
     /// Names an [`Activity`](crate::activity::Activity) entry.
     ActivityId = "act_";
+    /// Names a [`KeySlot`](crate::key_slot::KeySlot).
+    SlotId = "slot_";
     /// Names bytes kept for a short while outside JSON.
     BlobId = "blob_";
 }

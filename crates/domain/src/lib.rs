@@ -11,6 +11,7 @@ pub mod connection;
 pub mod credential;
 pub mod egress;
 pub mod ids;
+pub mod key_slot;
 pub mod ports;
 pub mod sealed;
 pub mod secret;

@@ -7,13 +7,15 @@ use crate::authorization::PendingAuthorization;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::egress::EgressPolicy;
-use crate::ids::{AuthorizationId, ClientId, ConnectionId, WorkspaceId};
+use crate::ids::{AuthorizationId, ClientId, ConnectionId, SlotId, WorkspaceId};
+use crate::key_slot::SlotRow;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use crate::workspace::Workspace;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use url::Url;
 
@@ -138,6 +140,67 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`KeyStoreError`] by the state of the keychain.
     async fn write(&self, vault: &str, value: Secret) -> Result<(), KeyStoreError>;
+
+    /// Removes the item of a vault and looks that it is gone. One that is not there is removed.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`] by the state of the keychain.
+    async fn remove(&self, vault: &str) -> Result<(), KeyStoreError>;
+
+    /// Asks the system to unlock the keychain, which may show its own prompt to the person, and waits for that up to
+    /// [`KEYCHAIN_PROMPT_DEADLINE`]. Nothing is asked of a keychain that is open.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Locked`] when the person declined or nothing can prompt here; else by the state of the keychain.
+    async fn unlock(&self) -> Result<(), KeyStoreError>;
+
+    /// How well the keychain protects what it holds while the computer is off, as far as that can be seen.
+    async fn protection(&self) -> KeychainProtection;
+}
+
+/// How well a keychain protects what it holds while the computer is off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeychainProtection {
+    /// Encrypted, as far as can be seen.
+    Encrypted,
+    /// In clear: whoever reads this file reads the vault key.
+    InClear {
+        /// The file.
+        file: String,
+    },
+    /// It cannot be seen from here.
+    Unknown,
+}
+
+/// Why a file was not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// There is such a file; it was left alone.
+    #[error("{path} is there already")]
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// It could not be written. Nothing is left of it.
+    #[error("{path} could not be written: {reason}")]
+    Failed {
+        /// The path.
+        path: String,
+        /// The cause in a few words.
+        reason: String,
+    },
+}
+
+/// Files that a person asks for, outside the profile.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Writes a new file at an absolute path, readable to nobody else, and makes it durable. It is there whole or not at
+    /// all; one that exists is never replaced.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    async fn write_new(&self, path: &str, content: Secret) -> Result<(), FileError>;
 }
 
 /// Opens addresses in the person's browser.
@@ -221,6 +284,23 @@ pub struct VaultRecord {
     pub generation: u32,
     /// A value derived from that key, to tell a wrong key from a corrupt row.
     pub key_check: Vec<u8>,
+    /// Whether the OS keychain is to hold the key. If not, a key slot is the only way in.
+    pub in_keychain: bool,
+    /// Since when `generation` is in use.
+    pub rotated_at: Timestamp,
+    /// Something was destroyed since then: only another rotation takes its older copies out of reach.
+    pub rotation_due: bool,
+}
+
+/// What a person set about the vault, and what is remembered between starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VaultSettings {
+    /// The workspace calls act in unless they name one.
+    pub current_workspace: Option<WorkspaceId>,
+    /// After how many minutes without a person doors and window lock, where a passphrase is set. Zero is never; absent is the
+    /// default.
+    pub lock_after_minutes: Option<u32>,
 }
 
 /// A workspace and its sealed key.
@@ -228,8 +308,65 @@ pub struct VaultRecord {
 pub struct WorkspaceRow {
     /// The workspace.
     pub workspace: Workspace,
+    /// The generation of its key.
+    pub generation: u32,
     /// Its key, sealed by the keychain key.
     pub sealed_key: Sealed,
+    /// The generation before, while rows are still sealed under it: a rotation that is not finished.
+    pub retiring_key: Option<Sealed>,
+}
+
+/// What begins a rotation, written in one transaction: from then on everything hangs from the next generation.
+#[derive(Debug, Clone)]
+pub struct RotationStart {
+    /// The generation that is left; the rotation is refused if it is not the stored one.
+    pub from: u32,
+    /// The new generation's check value.
+    pub key_check: Vec<u8>,
+    /// When.
+    pub at: Timestamp,
+    /// Every workspace with its new key, and the one before under the new generation.
+    pub workspaces: Vec<WorkspaceRow>,
+    /// Every slot with the new generation.
+    pub slots: Vec<SlotRow>,
+    /// For the audit log.
+    pub activity: Activity,
+}
+
+/// What a sealed row belongs to, as its seal has it.
+#[derive(Debug, Clone)]
+pub enum SealedPlace {
+    /// A connection's credential.
+    Credential {
+        /// The connection.
+        connection: ConnectionId,
+        /// The row's version.
+        version: u64,
+        /// Who issued it.
+        issuer: String,
+        /// Canonical text of the egress policy.
+        policy: String,
+    },
+    /// A client's secret.
+    ClientSecret {
+        /// The client.
+        client: ClientId,
+        /// The authorization server it is for.
+        issuer: String,
+        /// Canonical text of the policy for its token endpoint.
+        policy: String,
+    },
+    /// The verifier of a flow.
+    Verifier(Box<PendingAuthorization>),
+}
+
+/// A sealed row with what it takes to seal it anew.
+#[derive(Debug, Clone)]
+pub struct SealedRow {
+    /// What it belongs to.
+    pub place: SealedPlace,
+    /// The envelope.
+    pub sealed: Sealed,
 }
 
 /// A sealed credential, as its row holds it.
@@ -254,6 +391,10 @@ pub struct StoreHealth {
     pub file: String,
     /// What SQLite's quick check found; empty when the file is sound.
     pub damage: Vec<String>,
+    /// Whether the room kept for a full disk is there ([`Store::has_reserve`]).
+    pub reserve: bool,
+    /// The newest copy of the database, and when it was made.
+    pub backup: Option<(String, Timestamp)>,
 }
 
 /// Why the database did not do what was asked.
@@ -272,6 +413,12 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
+    /// The file is not a database, or too much of it is unreadable.
+    #[error("the database is damaged: {reason}")]
+    Damaged {
+        /// SQLite's words.
+        reason: String,
+    },
     /// The database was written by a newer Hearthkey.
     #[error("the database has version {found}; this Hearthkey reads up to {known}")]
     Newer {
@@ -303,10 +450,62 @@ pub enum StoreError {
 pub trait Store: Send + Sync {
     /// What the vault is known by; `None` before the first start has founded it.
     async fn vault_record(&self) -> Result<Option<VaultRecord>, StoreError>;
-    /// Founds the vault with its first workspace. Refused with [`StoreError::Conflict`] if one is there.
-    async fn found_vault(&self, record: VaultRecord, first: WorkspaceRow) -> Result<(), StoreError>;
-    /// Every workspace.
+    /// Founds the vault with its first workspace, and the slots it can be opened with. Refused with
+    /// [`StoreError::Conflict`] if one is there.
+    async fn found_vault(
+        &self,
+        record: VaultRecord,
+        first: WorkspaceRow,
+        slots: Vec<SlotRow>,
+    ) -> Result<(), StoreError>;
+    /// Notes whether the OS keychain is to hold the key.
+    async fn place_key(&self, in_keychain: bool) -> Result<(), StoreError>;
+    /// What was set; the defaults before anything was.
+    async fn settings(&self) -> Result<VaultSettings, StoreError>;
+    /// Replaces what was set. Refused with [`StoreError::Conflict`] before the vault is founded.
+    async fn change_settings(&self, settings: VaultSettings) -> Result<(), StoreError>;
+
+    /// Every key slot, the oldest first.
+    async fn key_slots(&self) -> Result<Vec<SlotRow>, StoreError>;
+    /// Adds a slot. One that is confirmed takes the place of all others of its kind; one that is not, of those of its kind
+    /// that are not either.
+    async fn add_slot(&self, slot: SlotRow, activity: Activity) -> Result<(), StoreError>;
+    /// Notes that a slot was shown to open, and removes all others of its kind. False if it is not there.
+    async fn confirm_slot(&self, id: SlotId, at: Timestamp, activity: Activity) -> Result<bool, StoreError>;
+    /// Removes a slot, and asks for a rotation. False if it was not there.
+    async fn remove_slot(&self, id: SlotId, activity: Activity) -> Result<bool, StoreError>;
+
+    /// Begins a rotation: the next generation, its check value, the workspaces' new keys and the slots, and nothing due any
+    /// more. Refused with [`StoreError::Conflict`] when the stored generation is not the one that is left, when the
+    /// workspaces or slots are not exactly those stored, or when an earlier rotation is not finished. The log is cut after.
+    async fn begin_rotation(&self, start: RotationStart) -> Result<(), StoreError>;
+    /// Up to `limit` rows of a workspace whose envelope names an older generation of its key than the newest.
+    async fn retiring_rows(&self, workspace: WorkspaceId, limit: u32) -> Result<Vec<SealedRow>, StoreError>;
+    /// Replaces envelopes by others of the same content, each only where the one before is still there.
+    async fn rewrap_rows(
+        &self,
+        workspace: WorkspaceId,
+        rows: Vec<(SealedRow, Sealed)>,
+    ) -> Result<(), StoreError>;
+    /// Lets a workspace's retiring key go, and cuts the log. False, and nothing is changed, while rows hang from it.
+    async fn finish_rotation(&self, workspace: WorkspaceId) -> Result<bool, StoreError>;
+
+    /// Every workspace, the oldest first.
     async fn workspaces(&self) -> Result<Vec<WorkspaceRow>, StoreError>;
+    /// Adds a workspace. Its name is unique among them, whatever its case ([`StoreError::LabelTaken`]).
+    async fn add_workspace(&self, workspace: WorkspaceRow, activity: Activity) -> Result<(), StoreError>;
+    /// Gives a workspace another name. False if there is none.
+    async fn rename_workspace(
+        &self,
+        workspace: WorkspaceId,
+        name: String,
+        activity: Activity,
+    ) -> Result<bool, StoreError>;
+    /// Destroys a workspace: its key and every row that belongs to it, and asks for a rotation. The log is cut after. The
+    /// activity, which belongs to another workspace, remains. False if there is none. Refused with
+    /// [`StoreError::Conflict`] for the last one.
+    async fn destroy_workspace(&self, workspace: WorkspaceId, activity: Activity)
+    -> Result<bool, StoreError>;
 
     /// The connections of a workspace, by label. Unreadable rows are left out; [`Store::health`] names them.
     async fn connections(&self, workspace: WorkspaceId) -> Result<Vec<Connection>, StoreError>;
@@ -344,7 +543,7 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
     /// Notes a use. Written lazily, lost at worst; never waits.
     fn note_use(&self, activity: Activity);
-    /// Removes a connection and its credential for good.
+    /// Removes a connection and its credential for good, and asks for a rotation if it had one.
     async fn purge_connection(&self, workspace: WorkspaceId, id: ConnectionId) -> Result<(), StoreError>;
     /// The connections of all workspaces whose removal is due at `now`.
     async fn due_for_purge(&self, now: Timestamp) -> Result<Vec<Connection>, StoreError>;
@@ -369,6 +568,8 @@ pub trait Store: Send + Sync {
         workspace: WorkspaceId,
         id: ClientId,
     ) -> Result<Option<(Client, Option<Sealed>)>, StoreError>;
+    /// Every client of a workspace, with its sealed secret.
+    async fn clients(&self, workspace: WorkspaceId) -> Result<Vec<(Client, Option<Sealed>)>, StoreError>;
     /// Adds a client.
     async fn add_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError>;
     /// Notes that a sign-in has succeeded with a client.
@@ -385,8 +586,12 @@ pub trait Store: Send + Sync {
         &self,
         state_digest: &str,
     ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError>;
-    /// Forgets a flow. True if it was there.
-    async fn cancel_authorization(&self, id: AuthorizationId) -> Result<bool, StoreError>;
+    /// Forgets a flow of a workspace. True if it was there.
+    async fn cancel_authorization(
+        &self,
+        workspace: WorkspaceId,
+        id: AuthorizationId,
+    ) -> Result<bool, StoreError>;
     /// The flows still open at `now`; forgets the others.
     async fn open_authorizations(&self, now: Timestamp) -> Result<Vec<PendingAuthorization>, StoreError>;
     /// Writes one entry of the audit log.
@@ -394,7 +599,17 @@ pub trait Store: Send + Sync {
 
     /// Checks the file and counts unreadable rows.
     async fn health(&self) -> Result<StoreHealth, StoreError>;
+    /// Whether the room kept aside for a full disk is there. Without it nothing should be begun that must be written down at
+    /// its end. Tries to set it aside again if it is not.
+    async fn has_reserve(&self) -> bool;
+    /// Makes a copy of the database beside it, checks that it opens, and keeps the newest seven.
+    async fn back_up(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Removes every copy: they hold what was destroyed since.
+    async fn drop_backups(&self) -> Result<(), StoreError>;
 }
 
 /// How long the OS keychain may take where no prompt is shown.
 pub const KEYCHAIN_DEADLINE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long the OS keychain may take where it prompts the person.
+pub const KEYCHAIN_PROMPT_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
