@@ -17,30 +17,35 @@ pub(crate) struct AssociatedData(Vec<u8>);
 impl AssociatedData {
     /// Encodes a place in a vault.
     pub(crate) fn of(vault: VaultId, context: &SealContext<'_>) -> Result<Self, ContextTooLong> {
-        let mut data = Self(Vec::with_capacity(256));
-        data.append("vault", vault.as_bytes())?;
-        data.append("workspace", context.workspace.as_bytes())?;
-        data.append("table", context.table.as_bytes())?;
-        data.append("row", context.row.as_bytes())?;
-        data.append("field", context.field.as_bytes())?;
-        data.append("version", &context.version.to_be_bytes())?;
-        data.append("issuer", context.issuer.as_bytes())?;
-        data.append("policy", &suite::sha256(context.policy.as_bytes()))?;
-        Ok(data)
+        let mut data = Vec::with_capacity(256);
+        append_prefixed(&mut data, "vault", vault.as_bytes())?;
+        append_prefixed(&mut data, "workspace", context.workspace.as_bytes())?;
+        append_prefixed(&mut data, "table", context.table.as_bytes())?;
+        append_prefixed(&mut data, "row", context.row.as_bytes())?;
+        append_prefixed(&mut data, "field", context.field.as_bytes())?;
+        append_prefixed(&mut data, "version", &context.version.to_be_bytes())?;
+        append_prefixed(&mut data, "issuer", context.issuer.as_bytes())?;
+        append_prefixed(&mut data, "policy", &suite::sha256(context.policy.as_bytes()))?;
+        Ok(Self(data))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
 
-    fn append(&mut self, field: &'static str, value: &[u8]) -> Result<(), ContextTooLong> {
-        let length = value.len();
-        let prefix = u32::try_from(length).ok().filter(|_| length <= MAX_CONTEXT_FIELD);
-        let prefix = prefix.ok_or(ContextTooLong { field, length })?;
-        self.0.extend_from_slice(&prefix.to_be_bytes());
-        self.0.extend_from_slice(value);
-        Ok(())
-    }
+/// Appends `LP(value)`: its length as u32, big-endian, then itself. What is too long is named as `field`.
+pub(crate) fn append_prefixed(
+    data: &mut Vec<u8>,
+    field: &'static str,
+    value: &[u8],
+) -> Result<(), ContextTooLong> {
+    let length = value.len();
+    let prefix = u32::try_from(length).ok().filter(|_| length <= MAX_CONTEXT_FIELD);
+    let prefix = prefix.ok_or(ContextTooLong { field, length })?;
+    data.extend_from_slice(&prefix.to_be_bytes());
+    data.extend_from_slice(value);
+    Ok(())
 }
 
 #[cfg(test)]

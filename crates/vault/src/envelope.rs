@@ -21,6 +21,7 @@ use crate::error::{FormatFault, RandomSourceFailed, SealError, UnsealError};
 use crate::keys::{DataKey, ParentKey, SymmetricKey};
 use crate::suite::{self, HASH_LEN, KEY_LEN, NONCE_LEN, NotAuthentic, TAG_LEN};
 use hearthkey_domain::sealed::Sealed;
+use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// The longest plaintext, in bytes: 1 MiB.
@@ -31,6 +32,8 @@ const SUITE: u8 = 1;
 const FLAGS: u8 = 0;
 /// Bytes 0..6.
 const PREAMBLE: &[u8] = b"KSE1\x01\x00";
+/// What names the parent key and hangs from it.
+const WRAPPING: Range<usize> = 6..70;
 const HEADER_LEN: usize = 114;
 const BLOCK: usize = 256;
 const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + BLOCK;
@@ -56,6 +59,13 @@ impl Draws {
     }
 }
 
+/// Draws the nonce of one more wrap from the kernel.
+pub(crate) fn new_wrap_nonce() -> Result<[u8; NONCE_LEN], RandomSourceFailed> {
+    let mut nonce = [0; NONCE_LEN];
+    getrandom::fill(&mut nonce)?;
+    Ok(nonce)
+}
+
 /// Seals a plaintext of 1 to [`MAX_PLAINTEXT`] bytes under a parent key.
 ///
 /// A parent key wraps at most 2^32 data keys (SP 800-38D section 8.3, random nonces); a data key seals once.
@@ -67,10 +77,7 @@ pub(crate) fn seal(
 ) -> Result<Sealed, SealError> {
     let mut body = pad(plaintext)?;
     let Draws { data_key, wrap_nonce, nonce } = draws;
-
-    let mut wrapped = Zeroizing::new(*data_key.bytes());
-    let wrap_aad = wrap_associated(parent.generation(), aad);
-    let wrap_tag = suite::encrypt(parent.wrap_key(), &wrap_nonce, &wrap_aad, wrapped.as_mut_slice());
+    let wrapping = wrap(parent, aad, &wrap_nonce, &data_key);
 
     let (encryption_key, commitment_key) = data_key.split();
     let aad_hash = suite::sha256(aad.as_bytes());
@@ -78,24 +85,32 @@ pub(crate) fn seal(
     let tag = suite::encrypt(encryption_key.bytes(), &nonce, &body_associated(aad), &mut body);
 
     let mut envelope = Vec::with_capacity(HEADER_LEN + body.len() + TAG_LEN);
-    for part in [
-        PREAMBLE,
-        &parent.generation().to_be_bytes(),
-        &wrap_nonce,
-        wrapped.as_slice(),
-        &wrap_tag,
-        &commitment,
-        &nonce,
-        &body,
-        &tag,
-    ] {
+    for part in [PREAMBLE, &wrapping, &commitment, &nonce, &body, &tag] {
         envelope.extend_from_slice(part);
     }
     Ok(Sealed::from_bytes(envelope))
 }
 
+/// [`seal`] for keys and their text forms, which are never empty and never long.
+pub(crate) fn seal_key(
+    parent: &ParentKey,
+    aad: &AssociatedData,
+    key: &[u8],
+) -> Result<Sealed, RandomSourceFailed> {
+    Ok(seal(parent, aad, key, Draws::from_kernel()?).expect("a key has a length that is sealed"))
+}
+
+/// Bytes 6..70: the data key under a parent key.
+fn wrap(parent: &ParentKey, aad: &AssociatedData, nonce: &[u8; NONCE_LEN], data_key: &DataKey) -> Vec<u8> {
+    let mut wrapped = Zeroizing::new(*data_key.bytes());
+    let associated = wrap_associated(parent.generation(), aad);
+    let tag = suite::encrypt(parent.wrap_key(), nonce, &associated, wrapped.as_mut_slice());
+    [&parent.generation().to_be_bytes(), nonce.as_slice(), wrapped.as_slice(), &tag].concat()
+}
+
 /// An envelope whose shape was checked; nothing of it is authenticated yet.
 pub(crate) struct Envelope<'a> {
+    bytes: &'a [u8],
     generation: u32,
     wrap_nonce: &'a [u8; NONCE_LEN],
     wrapped: &'a [u8; KEY_LEN],
@@ -134,7 +149,8 @@ impl<'a> Envelope<'a> {
         if !ciphertext.len().is_multiple_of(BLOCK) {
             return Err(FormatFault::PartialBlock);
         }
-        Ok(Self { generation, wrap_nonce, wrapped, wrap_tag, commitment, nonce, ciphertext, tag })
+        let bytes = sealed.as_bytes();
+        Ok(Self { bytes, generation, wrap_nonce, wrapped, wrap_tag, commitment, nonce, ciphertext, tag })
     }
 
     /// The generation of the parent key it names.
@@ -151,17 +167,41 @@ impl<'a> Envelope<'a> {
         self.authenticated(parent, aad).map_err(|NotAuthentic| UnsealError::Refused)
     }
 
+    /// Checks that its data key is wrapped by this parent key, in this place. Says nothing about the body.
+    pub(crate) fn check_wrap(&self, parent: &ParentKey, aad: &AssociatedData) -> Result<(), UnsealError> {
+        self.data_key(parent, aad).map(|_| ()).map_err(|NotAuthentic| UnsealError::Refused)
+    }
+
+    /// The same envelope hanging from another parent key: bytes 6..70 are new, all others as they were. The body is not
+    /// looked at, so that a damaged one stays as damaged as it was.
+    pub(crate) fn rewrapped(
+        &self,
+        from: &ParentKey,
+        to: &ParentKey,
+        aad: &AssociatedData,
+        wrap_nonce: [u8; NONCE_LEN],
+    ) -> Result<Sealed, UnsealError> {
+        let data_key = self.data_key(from, aad).map_err(|NotAuthentic| UnsealError::Refused)?;
+        let mut bytes = self.bytes.to_vec();
+        bytes.splice(WRAPPING, wrap(to, aad, &wrap_nonce, &data_key));
+        Ok(Sealed::from_bytes(bytes))
+    }
+
+    fn data_key(&self, parent: &ParentKey, aad: &AssociatedData) -> Result<DataKey, NotAuthentic> {
+        let key = SymmetricKey::try_filled(|bytes| {
+            *bytes = *self.wrapped;
+            let wrap_aad = wrap_associated(self.generation, aad);
+            suite::decrypt(parent.wrap_key(), self.wrap_nonce, &wrap_aad, bytes, self.wrap_tag)
+        })?;
+        Ok(DataKey::new(key))
+    }
+
     fn authenticated(
         &self,
         parent: &ParentKey,
         aad: &AssociatedData,
     ) -> Result<Zeroizing<Vec<u8>>, NotAuthentic> {
-        let data_key = SymmetricKey::try_filled(|bytes| {
-            *bytes = *self.wrapped;
-            let wrap_aad = wrap_associated(self.generation, aad);
-            suite::decrypt(parent.wrap_key(), self.wrap_nonce, &wrap_aad, bytes, self.wrap_tag)
-        })?;
-        let (encryption_key, commitment_key) = DataKey::new(data_key).split();
+        let (encryption_key, commitment_key) = self.data_key(parent, aad)?.split();
 
         let aad_hash = suite::sha256(aad.as_bytes());
         suite::hmac_verify(commitment_key.bytes(), &committed(self.nonce, &aad_hash), self.commitment)?;

@@ -2,7 +2,7 @@
 //!
 //! Reading and writing the keychain belongs to the platform; this module sees only the text.
 
-use crate::error::{KeychainTextError, RandomSourceFailed};
+use crate::error::{KeychainTextError, RandomSourceFailed, SuccessionError};
 use crate::keys::SymmetricKey;
 use crate::suite::KEY_LEN;
 use base64::Engine;
@@ -39,7 +39,48 @@ impl KeychainKey {
     /// # Errors
     /// [`RandomSourceFailed`].
     pub fn generate() -> Result<Self, RandomSourceFailed> {
-        Ok(Self { newest: Generation { number: 1, key: SymmetricKey::from_kernel()? }, previous: None })
+        Self::fresh(1)
+    }
+
+    /// Draws one generation alone, for a vault whose key is in slots only: there the generation before is in the slots
+    /// until the new ones are stored.
+    ///
+    /// # Errors
+    /// [`RandomSourceFailed`].
+    ///
+    /// # Panics
+    /// For generation 0; generations count from 1.
+    pub fn fresh(generation: u32) -> Result<Self, RandomSourceFailed> {
+        assert!(generation > 0, "generations count from 1");
+        let newest = Generation { number: generation, key: SymmetricKey::from_kernel()? };
+        Ok(Self { newest, previous: None })
+    }
+
+    /// The key to rotate to: a fresh generation `current + 1`, and `current` beside it. What is newer than `current`, from
+    /// a rotation that did not get further than the keychain, is left out: nothing was ever sealed under it.
+    ///
+    /// # Errors
+    /// [`SuccessionError`].
+    pub fn succeeded(&self, current: u32) -> Result<Self, SuccessionError> {
+        let held =
+            self.generation(current).ok_or(SuccessionError::MissingGeneration { generation: current })?;
+        let previous = Generation { number: current, key: held.duplicate() };
+        let next = current.checked_add(1).ok_or(SuccessionError::Exhausted)?;
+        let fresh = Self::fresh(next)?;
+        Ok(Self { newest: fresh.newest, previous: Some(previous) })
+    }
+
+    /// Only this generation, if it is held. The others are wiped.
+    #[must_use]
+    pub fn only(self, generation: u32) -> Option<Self> {
+        let held = std::iter::once(self.newest).chain(self.previous).find(|held| held.number == generation);
+        held.map(|newest| Self { newest, previous: None })
+    }
+
+    /// Whether it holds a generation besides this one: the keychain is behind a rotation, or ahead of one.
+    #[must_use]
+    pub fn holds_others_than(&self, generation: u32) -> bool {
+        self.generations().any(|held| held.0 != generation)
     }
 
     /// Reads the text form, strictly: what is read is exactly what [`KeychainKey::encode`] gives.
@@ -69,12 +110,22 @@ impl KeychainKey {
     /// The text form, for the keychain and nothing else. Wiped when dropped.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<String> {
+        Self::text_of(&self.newest, self.previous.as_ref())
+    }
+
+    /// The text form of one generation alone, if it is held.
+    pub(crate) fn encode_only(&self, generation: u32) -> Option<Zeroizing<String>> {
+        let mut all = std::iter::once(&self.newest).chain(&self.previous);
+        all.find(|held| held.number == generation).map(|held| Self::text_of(held, None))
+    }
+
+    fn text_of(newest: &Generation, previous: Option<&Generation>) -> Zeroizing<String> {
         // One allocation: a growing string would leave copies behind.
         let capacity = PREFIX.len() + MAX_GENERATIONS * MAX_PART_LEN;
         let mut text = Zeroizing::new(String::with_capacity(capacity));
         text.push_str(PREFIX);
-        self.newest.encode_into(&mut text);
-        if let Some(previous) = &self.previous {
+        newest.encode_into(&mut text);
+        if let Some(previous) = previous {
             text.push(';');
             previous.encode_into(&mut text);
         }

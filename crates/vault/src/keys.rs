@@ -4,6 +4,7 @@
 //! serialized, and each is wiped when dropped. The keychain key's text form is in `keychain`.
 
 use crate::error::RandomSourceFailed;
+use crate::locked::LockedKey;
 use crate::suite::{self, HASH_LEN, KEY_LEN};
 use crate::vault_id::VaultId;
 use secrecy::{ExposeSecret, SecretBox};
@@ -42,6 +43,11 @@ impl SymmetricKey {
         }
     }
 
+    /// Another copy of the same key, for another ring of keys.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self::filled(|bytes| bytes.copy_from_slice(self.bytes()))
+    }
+
     /// Whether two keys are the same, in constant time.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.bytes().ct_eq(other.bytes()).into()
@@ -52,17 +58,18 @@ impl SymmetricKey {
     }
 }
 
-/// A key that envelopes hang from: one generation of the keychain key, or a workspace key. Holds only what was derived from
-/// it for wrapping, `HKDF-SHA256(ikm = parent, salt = vault id, info = "hearthkey/v1/wrap")`; the parent itself is not kept.
+/// A key that envelopes hang from: one generation of the keychain key or of a workspace key, or what a passphrase gives.
+/// Holds only what was derived from it for wrapping, `HKDF-SHA256(ikm = parent, salt = vault id, info = "hearthkey/v1/wrap")`,
+/// on memory of its own; the parent itself is not kept.
 pub(crate) struct ParentKey {
     generation: u32,
-    wrap: SymmetricKey,
+    wrap: LockedKey,
 }
 
 impl ParentKey {
     /// Derives the wrapping key of one generation.
     pub(crate) fn derive(vault: VaultId, generation: u32, parent: &SymmetricKey) -> Self {
-        let wrap = SymmetricKey::filled(|bytes| expand(parent, vault.as_bytes(), WRAP_INFO, bytes));
+        let wrap = LockedKey::filled(|bytes| expand(parent, vault.as_bytes(), WRAP_INFO, bytes));
         Self { generation, wrap }
     }
 
@@ -73,6 +80,16 @@ impl ParentKey {
     /// The key that wraps data keys.
     pub(crate) fn wrap_key(&self) -> &[u8; KEY_LEN] {
         self.wrap.bytes()
+    }
+
+    /// Whether it is derived from this key, in constant time.
+    pub(crate) fn is_derived_from(&self, vault: VaultId, parent: &SymmetricKey) -> bool {
+        Self::derive(vault, self.generation, parent).wrap_key().ct_eq(self.wrap_key()).into()
+    }
+
+    /// Whether its memory is locked against swapping.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.wrap.is_locked()
     }
 }
 
@@ -156,6 +173,13 @@ mod tests {
     use static_assertions::{assert_impl_all, assert_not_impl_any};
     use std::fmt::{Debug, Display};
 
+    impl ParentKey {
+        /// Leaves it as it is where the system took no lock.
+        pub(crate) fn unlock(&mut self) {
+            self.wrap.unlock();
+        }
+    }
+
     assert_not_impl_any!(SymmetricKey: Clone, Debug, Display, PartialEq, serde::Serialize, AsRef<[u8]>);
     assert_not_impl_any!(ParentKey: Clone, Debug, Display, PartialEq, serde::Serialize);
     assert_not_impl_any!(DataKey: Clone, Debug, Display, PartialEq, serde::Serialize);
@@ -170,6 +194,23 @@ mod tests {
         assert!(one.same_as(&one));
         assert!(!one.same_as(&two));
         assert!(!one.same_as(&SymmetricKey::filled(|_| ())));
+    }
+
+    #[test]
+    fn a_duplicate_is_the_same_key() {
+        let key = SymmetricKey::from_kernel().unwrap();
+        assert!(key.duplicate().same_as(&key));
+    }
+
+    #[test]
+    fn a_parent_key_knows_what_it_is_derived_from() {
+        let [vault, other] = [(); 2].map(|()| crate::VaultId::generate().unwrap());
+        let key = SymmetricKey::from_kernel().unwrap();
+        let parent = ParentKey::derive(vault, 3, &key);
+        assert_eq!(parent.generation(), 3);
+        assert!(parent.is_derived_from(vault, &key));
+        assert!(!parent.is_derived_from(other, &key));
+        assert!(!parent.is_derived_from(vault, &SymmetricKey::from_kernel().unwrap()));
     }
 
     #[test]

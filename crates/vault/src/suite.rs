@@ -1,13 +1,17 @@
-//! Suite 1: AES-256-GCM, HKDF-SHA256, HMAC-SHA256. The only calls into the cryptographic libraries.
+//! Suite 1: AES-256-GCM, HKDF-SHA256, HMAC-SHA256; and Argon2id. The only calls into the cryptographic libraries but for
+//! age files.
 //!
 //! Nothing here knows envelopes or keys by name. States of the libraries are wiped by their own `zeroize` features; the
 //! blocks HKDF holds while it expands are not, and no claim is made about copies the compiler spills.
 
+use crate::error::RandomSourceFailed;
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use hearthkey_domain::key_slot::PassphraseCost;
 use hkdf::{Hkdf, InvalidLength};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Length of every symmetric key, in bytes.
 pub(crate) const KEY_LEN: usize = 32;
@@ -68,6 +72,24 @@ pub(crate) fn hmac_verify(key: &[u8], parts: &[&[u8]], code: &[u8; HASH_LEN]) ->
 /// SHA-256 (FIPS 180-4).
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; HASH_LEN] {
     Sha256::digest(bytes).into()
+}
+
+/// Argon2id, version 1.3 (RFC 9106), without secret and associated data: fills `tag`. `None` where the cost is not one of
+/// the algorithm, or the memory is not to be had. The memory is wiped.
+pub(crate) fn argon2id(cost: PassphraseCost, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Option<()> {
+    let PassphraseCost { memory_kib, passes, lanes } = cost;
+    let params = Params::new(memory_kib, passes, lanes, Some(tag.len())).ok()?;
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(params.block_count()).ok()?;
+    memory.resize(params.block_count(), Block::new());
+    let mut memory = Zeroizing::new(memory.into_boxed_slice());
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon2.hash_password_into_with_memory(password, salt, tag, &mut **memory).ok()
+}
+
+/// Draws a byte from the kernel and forgets it: the `age` crate draws by itself, and panics where that fails.
+pub(crate) fn ask_random_source() -> Result<(), RandomSourceFailed> {
+    Ok(getrandom::fill(&mut [0])?)
 }
 
 fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {

@@ -8,16 +8,30 @@ use crate::envelope::{Draws, Envelope, seal};
 use crate::error::{OpenError, SealError, UnsealError};
 use crate::keychain::KeychainKey;
 use crate::keys::{KeyCheck, ParentKey, SymmetricKey};
-use crate::suite::KEY_LEN;
+use crate::vault::workspace::WorkspaceRing;
 use crate::vault_id::VaultId;
 use hearthkey_domain::sealed::{SealContext, Sealed};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::{fmt, iter};
 use zeroize::Zeroizing;
 
-/// The generation of every workspace key so far, named by the envelopes under it.
-const WORKSPACE_GENERATION: u32 = 1;
+pub(crate) mod rotation;
+pub(crate) mod slots;
+pub(crate) mod workspace;
+
+/// The keys of one workspace, as its row holds them.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkspaceKeys<'a> {
+    /// The workspace.
+    pub workspace: &'a str,
+    /// The generation of its key, from 1: what envelopes under it name, and the version of the place it is sealed in.
+    pub generation: u32,
+    /// Its key, sealed under the keychain key.
+    pub sealed: &'a Sealed,
+    /// The key of the generation before, sealed likewise, while a rotation is not finished.
+    pub retiring: Option<&'a Sealed>,
+}
 
 /// An opened vault: the only thing that seals or unseals. Shared between threads; dropping it wipes every key.
 ///
@@ -28,7 +42,7 @@ pub struct Vault {
     sealing: ParentKey,
     /// The other generations at hand; they open what still hangs from them.
     others: Vec<ParentKey>,
-    workspaces: RwLock<HashMap<String, Arc<ParentKey>>>,
+    workspaces: RwLock<HashMap<String, Arc<WorkspaceRing>>>,
 }
 
 impl Vault {
@@ -38,7 +52,7 @@ impl Vault {
     #[must_use]
     pub fn create(id: VaultId, key: &KeychainKey) -> (Self, KeyCheck) {
         let (newest, newest_key) = key.newest();
-        (Self::holding(id, key, newest, newest_key), KeyCheck::derive(id, newest, newest_key))
+        (Self::sealing_under(id, key, newest, newest_key), KeyCheck::derive(id, newest, newest_key))
     }
 
     /// Opens an existing vault, proving the key by the stored check values. The keychain key is consumed and wiped.
@@ -59,7 +73,7 @@ impl Vault {
             proven = proven.filter(|(newest, _)| *newest > generation).or(Some((generation, held)));
         }
         let (newest, held) = proven.ok_or(OpenError::NoKeyCheck)?;
-        Ok(Self::holding(id, &key, newest, held))
+        Ok(Self::sealing_under(id, &key, newest, held))
     }
 
     /// The vault's id.
@@ -68,58 +82,64 @@ impl Vault {
         self.id
     }
 
-    /// Draws a workspace's key and seals it under the keychain key, in table `workspaces`, row `workspace`, field `key`,
-    /// version 1. To use it, store it and then give it to [`Vault::admit_workspace`].
+    /// The generation of the keychain key it seals under.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.sealing.generation()
+    }
+
+    /// Whether every key it holds is on memory that is not swapped out. Where not, the limit of the process on locked
+    /// memory is too low; the vault works as well.
+    #[must_use]
+    pub fn is_locked_in_memory(&self) -> bool {
+        let workspaces = self.workspaces.read().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = iter::once(&self.sealing)
+            .chain(&self.others)
+            .chain(workspaces.values().flat_map(|ring| ring.generations()));
+        keys.all(ParentKey::is_locked)
+    }
+
+    /// Draws a workspace's key and seals it under the keychain key, in table `workspaces`, row `workspace`, field `key`, as
+    /// generation and version 1. To use it, store it and then give it to [`Vault::admit_workspace`].
     ///
     /// Only for a workspace without a sealed row.
     ///
     /// # Errors
     /// [`SealError::RandomSourceFailed`]; [`SealError::ContextTooLong`] for an overlong workspace name.
     pub fn new_workspace_key(&self, workspace: &str) -> Result<Sealed, SealError> {
-        let aad = AssociatedData::of(self.id, &workspace_context(workspace))?;
-        seal(&self.sealing, &aad, SymmetricKey::from_kernel()?.bytes(), Draws::from_kernel()?)
+        Ok(self.new_key_for(&self.workspace_place(workspace, 1)?)?)
     }
 
-    /// Opens a workspace's key and holds it, in place of one held before.
+    /// Opens a workspace's key, and the retiring one if there is one, and holds them, in place of what was held before.
     ///
     /// # Errors
-    /// [`UnsealError`], never `WorkspaceUnknown`. A held key stays as it was.
-    pub fn admit_workspace(&self, workspace: &str, sealed: &Sealed) -> Result<(), UnsealError> {
-        let envelope = Envelope::parse(sealed)?;
-        let generation = envelope.generation();
-        let parent = std::iter::once(&self.sealing)
-            .chain(&self.others)
-            .find(|parent| parent.generation() == generation)
-            .ok_or(UnsealError::UnknownGeneration { generation })?;
-        let aad = AssociatedData::of(self.id, &workspace_context(workspace))?;
-        let opened = envelope.open(parent, &aad)?;
-        if opened.len() != KEY_LEN {
-            return Err(UnsealError::Refused);
-        }
-        let key = SymmetricKey::filled(|bytes| bytes.copy_from_slice(&opened));
-        let key = Arc::new(ParentKey::derive(self.id, WORKSPACE_GENERATION, &key));
+    /// [`UnsealError`], never `WorkspaceUnknown`. What was held stays as it was.
+    pub fn admit_workspace(&self, keys: &WorkspaceKeys<'_>) -> Result<(), UnsealError> {
+        let ring = Arc::new(self.opened_ring(keys)?);
         let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
-        workspaces.insert(workspace.to_owned(), key);
+        workspaces.insert(keys.workspace.to_owned(), ring);
         Ok(())
     }
 
-    /// Lets a workspace's key go; it is wiped when the last call that uses it returns. Returns whether it was held.
+    /// Lets a workspace's keys go; they are wiped when the last call that uses them returns. Returns whether any were held.
     pub fn dismiss_workspace(&self, workspace: &str) -> bool {
         let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
         workspaces.remove(workspace).is_some()
     }
 
-    /// Seals a plaintext of 1 to [`MAX_PLAINTEXT`](crate::MAX_PLAINTEXT) bytes for one place, under a fresh data key.
+    /// Seals a plaintext of 1 to [`MAX_PLAINTEXT`](crate::MAX_PLAINTEXT) bytes for one place, under a fresh data key that
+    /// hangs from its workspace's newest key.
     ///
     /// # Errors
     /// [`SealError`]; an empty plaintext is refused, as an absent secret is an absent row.
     pub fn seal(&self, context: SealContext<'_>, plaintext: &[u8]) -> Result<Sealed, SealError> {
-        let parent = self.workspace(context.workspace).ok_or(SealError::WorkspaceUnknown)?;
+        let ring = self.workspace(context.workspace).ok_or(SealError::WorkspaceUnknown)?;
         let aad = AssociatedData::of(self.id, &context)?;
-        seal(&parent, &aad, plaintext, Draws::from_kernel()?)
+        seal(ring.newest(), &aad, plaintext, Draws::from_kernel()?)
     }
 
-    /// Opens an envelope in the place it was sealed for. The plaintext is wiped when dropped.
+    /// Opens an envelope in the place it was sealed for, under its workspace's newest or retiring key. The plaintext is
+    /// wiped when dropped.
     ///
     /// # Errors
     /// [`UnsealError`]; everything that fails to authenticate is the one `Refused`.
@@ -129,25 +149,31 @@ impl Vault {
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let envelope = Envelope::parse(sealed)?;
-        let parent = self.workspace(context.workspace).ok_or(UnsealError::WorkspaceUnknown)?;
-        let generation = envelope.generation();
-        if generation != parent.generation() {
-            return Err(UnsealError::UnknownGeneration { generation });
-        }
-        envelope.open(&parent, &AssociatedData::of(self.id, &context)?)
+        let ring = self.workspace(context.workspace).ok_or(UnsealError::WorkspaceUnknown)?;
+        let parent = ring.named_by(&envelope)?;
+        envelope.open(parent, &AssociatedData::of(self.id, &context)?)
     }
 
-    fn holding(id: VaultId, key: &KeychainKey, newest: u32, newest_key: &SymmetricKey) -> Self {
+    fn sealing_under(id: VaultId, key: &KeychainKey, newest: u32, newest_key: &SymmetricKey) -> Self {
         let others = key.generations().filter(|(generation, _)| *generation != newest);
-        Self {
-            id,
-            sealing: ParentKey::derive(id, newest, newest_key),
-            others: others.map(|(generation, key)| ParentKey::derive(id, generation, key)).collect(),
-            workspaces: RwLock::default(),
-        }
+        let others = others.map(|(generation, key)| ParentKey::derive(id, generation, key)).collect();
+        Self::holding(id, ParentKey::derive(id, newest, newest_key), others)
     }
 
-    fn workspace(&self, workspace: &str) -> Option<Arc<ParentKey>> {
+    fn holding(id: VaultId, sealing: ParentKey, others: Vec<ParentKey>) -> Self {
+        Self { id, sealing, others, workspaces: RwLock::default() }
+    }
+
+    /// The generation of the keychain key that an envelope names.
+    fn parent_of(&self, envelope: &Envelope<'_>) -> Result<&ParentKey, UnsealError> {
+        let generation = envelope.generation();
+        iter::once(&self.sealing)
+            .chain(&self.others)
+            .find(|parent| parent.generation() == generation)
+            .ok_or(UnsealError::UnknownGeneration { generation })
+    }
+
+    fn workspace(&self, workspace: &str) -> Option<Arc<WorkspaceRing>> {
         let workspaces = self.workspaces.read().unwrap_or_else(PoisonError::into_inner);
         workspaces.get(workspace).map(Arc::clone)
     }
@@ -157,20 +183,6 @@ impl fmt::Debug for Vault {
     /// Shows the id only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-/// The place of a workspace's key.
-pub(crate) fn workspace_context(workspace: &str) -> SealContext<'_> {
-    let version = u64::from(WORKSPACE_GENERATION);
-    SealContext {
-        workspace,
-        table: "workspaces",
-        row: workspace,
-        field: "key",
-        version,
-        issuer: "",
-        policy: "",
     }
 }
 

@@ -3,21 +3,21 @@
 //! `tests/vectors` opens the same file through the public API, and with an opener written in another language.
 
 use crate::context::AssociatedData;
-use crate::envelope::{Draws, seal};
+use crate::envelope::{Draws, Envelope, seal};
 use crate::keys::{DataKey, KeyCheck, ParentKey, SymmetricKey};
-use crate::vault::workspace_context;
+use crate::vault::workspace::workspace_context;
 use crate::{KeychainKey, VaultId, suite};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hearthkey_domain::sealed::SealContext;
+use hearthkey_domain::sealed::{SealContext, Sealed};
 use serde_json::{Value, json};
 
 const COMMITTED: &str = include_str!("../../../tests/vectors/envelope-v1.json");
-const VAULT: &str = "0f6d2f3e-5a41-4c8e-9b1d-7e2a90c4d315";
+pub(crate) const VAULT: &str = "0f6d2f3e-5a41-4c8e-9b1d-7e2a90c4d315";
 const HOME: &str = "ws_01HOME";
 
 /// A draw that everyone can repeat: SHA-256 of a label.
-fn draw(label: &str) -> [u8; 32] {
+pub(crate) fn draw(label: &str) -> [u8; 32] {
     suite::sha256(format!("hearthkey vectors: {label}").as_bytes())
 }
 
@@ -29,7 +29,7 @@ fn nonce(label: &str) -> [u8; 12] {
     *draw(label).first_chunk().unwrap()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -58,6 +58,23 @@ fn vector(name: &str, parent: &ParentKey, context: &SealContext<'_>, plaintext: 
     })
 }
 
+/// A vector whose envelope was moved from one parent key to another.
+fn rewrapped(name: &str, from: &ParentKey, to: &ParentKey, context: &SealContext<'_>, of: &Value) -> Value {
+    let wrap_nonce = nonce(&format!("{name}, wrap nonce"));
+    let aad = AssociatedData::of(VaultId::parse(VAULT).unwrap(), context).unwrap();
+    let before = Sealed::from_bytes(bytes(of["sealed"].as_str().unwrap()));
+    let sealed = Envelope::parse(&before).unwrap().rewrapped(from, to, &aad, wrap_nonce).unwrap();
+    json!({
+        "name": name, "of": of["name"], "context": view(context), "plaintext": of["plaintext"],
+        "draws": { "data_key": of["draws"]["data_key"], "wrap_nonce": hex(&wrap_nonce) },
+        "sealed": hex(sealed.as_bytes()),
+    })
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
 fn refused(name: &str, context: &SealContext<'_>, of: &Value, change: impl FnOnce(&mut String)) -> Value {
     let mut sealed = of["sealed"].as_str().unwrap().to_owned();
     change(&mut sealed);
@@ -77,7 +94,7 @@ fn document() -> Value {
     for (workspace, generation) in [(HOME, 1), ("ws_02WORK", 2)] {
         let parent = ParentKey::derive(vault, generation, keychain.generation(generation).unwrap());
         let name = format!("workspace key of {workspace}");
-        workspaces.push(vector(&name, &parent, &workspace_context(workspace), &draw(workspace)));
+        workspaces.push(vector(&name, &parent, &workspace_context(workspace, 1), &draw(workspace)));
         let parent = ParentKey::derive(vault, 1, &draw_key(workspace));
         let place = SealContext { workspace, ..PLACE };
         for length in [1, 255, 256, 700] {
@@ -87,6 +104,21 @@ fn document() -> Value {
         let bare = SealContext { issuer: "", policy: "", version: u64::MAX, row: "Zürich ✓", ..place };
         sealed.push(vector(&format!("{workspace}, no issuer, no policy"), &parent, &bare, b"\x80\0\0"));
     }
+
+    // The first workspace after a rotation: its new key, the key before under the next keychain key, its first secrets.
+    let [first, second] = [1, 2]
+        .map(|generation| ParentKey::derive(vault, generation, keychain.generation(generation).unwrap()));
+    let newest = format!("{HOME}, generation 2");
+    let rotated = json!({
+        "newest": vector(&newest, &second, &workspace_context(HOME, 2), &draw(&newest)),
+        "retiring": rewrapped(
+            &format!("{HOME}, retiring"), &first, &second, &workspace_context(HOME, 1), &workspaces[0],
+        ),
+    });
+    let [old, new] = [(1, HOME), (2, &newest)]
+        .map(|(generation, label)| ParentKey::derive(vault, generation, &draw_key(label)));
+    let moved = [(0, PLACE), (3, PLACE)]
+        .map(|(at, place)| rewrapped(&format!("{HOME}, re-wrapped {at}"), &old, &new, &place, &sealed[at]));
 
     let of = &sealed[0];
     let keep = |_: &mut String| ();
@@ -111,6 +143,8 @@ fn document() -> Value {
         "workspaces": workspaces,
         "sealed": sealed,
         "refused": refused,
+        "rotated": rotated,
+        "rewrapped": moved,
     })
 }
 

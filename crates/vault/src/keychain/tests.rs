@@ -1,5 +1,6 @@
 use super::KeychainKey;
 use crate::error::KeychainTextError::{self, *};
+use crate::error::SuccessionError;
 use proptest::prelude::*;
 
 const A: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -55,6 +56,63 @@ fn a_generated_key_is_generation_one_and_new() {
 }
 
 #[test]
+fn a_successor_holds_a_fresh_key_and_the_current_one() {
+    let key = KeychainKey::parse(&format!("ks1;g=7:{A}")).unwrap();
+    let next = key.succeeded(7).unwrap();
+    let text = next.encode();
+    assert!(text.starts_with("ks1;g=8:") && text.ends_with(&format!(";g=7:{A}")));
+    assert!(!text[..60].contains(A));
+    assert_ne!(*key.succeeded(7).unwrap().encode(), *text);
+    check(&text, Ok(8));
+    assert_eq!(*key.encode(), format!("ks1;g=7:{A}"));
+}
+
+#[test]
+fn a_successor_drops_what_is_newer_or_older_than_the_current_key() {
+    let key = KeychainKey::parse(&format!("ks1;g=8:{B};g=7:{A}")).unwrap();
+    // Generation 8 was never used: it is drawn anew.
+    let next = key.succeeded(7).unwrap().encode();
+    assert!(next.starts_with("ks1;g=8:") && next.ends_with(&format!(";g=7:{A}")) && !next.contains(B));
+    let next = key.succeeded(8).unwrap().encode();
+    assert!(next.starts_with("ks1;g=9:") && next.ends_with(&format!(";g=8:{B}")) && !next.contains(A));
+}
+
+#[test]
+fn there_is_no_successor_of_a_key_that_is_not_held_or_is_the_last() {
+    let key = KeychainKey::parse(&format!("ks1;g=4294967295:{B};g=4294967294:{A}")).unwrap();
+    assert!(matches!(key.succeeded(3), Err(SuccessionError::MissingGeneration { generation: 3 })));
+    assert!(matches!(key.succeeded(u32::MAX), Err(SuccessionError::Exhausted)));
+    assert_eq!(key.succeeded(u32::MAX - 1).unwrap().newest_generation(), u32::MAX);
+}
+
+#[test]
+fn one_generation_is_kept_if_it_is_held() {
+    let both = || KeychainKey::parse(&format!("ks1;g=2:{B};g=1:{A}")).unwrap();
+    for (generation, kept) in [(2, Some(B)), (1, Some(A)), (3, None), (0, None)] {
+        let kept = kept.map(|key| format!("ks1;g={generation}:{key}"));
+        assert_eq!(both().only(generation).map(|key| key.encode().to_string()), kept);
+        assert_eq!(both().encode_only(generation).map(|text| text.to_string()), kept);
+    }
+    assert!(both().holds_others_than(2) && both().holds_others_than(1) && both().holds_others_than(3));
+    let one = both().only(2).unwrap();
+    assert!(one.holds_others_than(1) && !one.holds_others_than(2));
+}
+
+#[test]
+fn a_fresh_key_is_one_generation_alone_and_new() {
+    let (one, two) = (KeychainKey::fresh(9).unwrap(), KeychainKey::fresh(9).unwrap());
+    check(&one.encode(), Ok(9));
+    assert!(!one.holds_others_than(9));
+    assert_ne!(*one.encode(), *two.encode());
+}
+
+#[test]
+#[should_panic(expected = "generations count from 1")]
+fn there_is_no_generation_zero() {
+    let _ = KeychainKey::fresh(0);
+}
+
+#[test]
 fn debug_and_errors_show_no_key() {
     let key = KeychainKey::parse(&format!("ks1;g=2:{B};g=1:{A}")).unwrap();
     assert_eq!(format!("{key:?}"), "KeychainKey { generations: [2, 1], .. }");
@@ -82,5 +140,19 @@ proptest! {
         use base64::Engine;
         let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key);
         check(&format!("ks1;g={number}:{key}"), Ok(number));
+    }
+
+    #[test]
+    fn a_chain_of_successors_is_written_and_read_back(first in 1..=u32::MAX - 3, lag in 0..2_u32) {
+        let mut key = KeychainKey::fresh(first).unwrap();
+        for generation in first..first + 3 {
+            let next = key.succeeded(generation).unwrap();
+            prop_assert_eq!(next.newest_generation(), generation + 1);
+            let read = KeychainKey::parse(&next.encode()).unwrap();
+            prop_assert_eq!(&*read.encode(), &*next.encode());
+            let kept = read.only(generation + 1 - lag).unwrap();
+            prop_assert_eq!(kept.encode(), next.encode_only(generation + 1 - lag).unwrap());
+            key = next;
+        }
     }
 }

@@ -62,3 +62,5 @@ fn hmac_sha256_agrees_with_wycheproof() {
     }
     assert!(checked >= 80, "only {checked} cases");
 }
+
+mod rfc;

@@ -1,8 +1,10 @@
-use super::{Vault, workspace_context};
+use super::workspace::{WorkspaceRing, workspace_context};
+use super::{Vault, WorkspaceKeys};
 use crate::error::{FormatFault, OpenError, SealError, UnsealError};
+use crate::keys::{ParentKey, SymmetricKey};
 use crate::{KeyCheck, KeychainKey, MAX_PLAINTEXT, VaultId};
 use hearthkey_domain::sealed::{SealContext, Sealed};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const PLACE: SealContext<'static> = SealContext {
     workspace: "home",
@@ -34,9 +36,13 @@ static VAULT: LazyLock<Vault> = LazyLock::new(|| {
     vault
 });
 
+fn admit(vault: &Vault, workspace: &str, sealed: &Sealed) -> Result<(), UnsealError> {
+    vault.admit_workspace(&WorkspaceKeys { workspace, generation: 1, sealed, retiring: None })
+}
+
 fn admit_new(vault: &Vault, workspace: &str) -> Sealed {
     let sealed = vault.new_workspace_key(workspace).unwrap();
-    vault.admit_workspace(workspace, &sealed).unwrap();
+    admit(vault, workspace, &sealed).unwrap();
     sealed
 }
 
@@ -55,7 +61,7 @@ fn what_is_sealed_is_unsealed_by_a_reopened_vault() {
     let check = KeyCheck::from_stored(check.generation(), *check.value());
     let vault = Vault::open(id, generation_1(), &[check]).unwrap();
     assert_eq!(vault.unseal(PLACE, &sealed), Err(UnsealError::WorkspaceUnknown));
-    vault.admit_workspace("home", &workspace_key).unwrap();
+    admit(&vault, "home", &workspace_key).unwrap();
     assert_eq!(**vault.unseal(PLACE, &sealed).unwrap(), *b"token");
 }
 
@@ -89,17 +95,17 @@ fn during_a_rotation_both_generations_open_and_the_proven_one_seals() {
     let generation_of = |sealed: &Sealed| u32::from_be_bytes(sealed.as_bytes()[6..10].try_into().unwrap());
 
     let begun = Vault::open(id, generations_2_and_1(), &[check_1]).unwrap();
-    begun.admit_workspace("old", &old).unwrap();
+    admit(&begun, "old", &old).unwrap();
     assert_eq!(generation_of(&admit_new(&begun, "new")), 1);
 
     let (_, check_2) = Vault::create(id, &generations_2_and_1());
     for stored in [[check_1, check_2], [check_2, check_1]] {
         let proven = Vault::open(id, generations_2_and_1(), &stored).unwrap();
-        proven.admit_workspace("old", &old).unwrap();
+        admit(&proven, "old", &old).unwrap();
         let new = admit_new(&proven, "new");
         assert_eq!(generation_of(&new), 2);
         let unknown = Err(UnsealError::UnknownGeneration { generation: 2 });
-        assert_eq!(before.admit_workspace("new", &new), unknown);
+        assert_eq!(admit(&before, "new", &new), unknown);
     }
 }
 
@@ -107,12 +113,12 @@ fn during_a_rotation_both_generations_open_and_the_proven_one_seals() {
 fn a_workspace_key_opens_only_as_its_own() {
     let vault = &*VAULT;
     let sealed = vault.new_workspace_key("attic").unwrap();
-    assert_eq!(vault.admit_workspace("cellar", &sealed), Err(UnsealError::Refused));
+    assert_eq!(admit(vault, "cellar", &sealed), Err(UnsealError::Refused));
     // Nor does a secret pass as a workspace key, or the other way round.
-    let secret = vault.seal(workspace_context("home"), &[7; 32]).unwrap();
-    assert_eq!(vault.admit_workspace("home", &secret), Err(UnsealError::Refused));
+    let secret = vault.seal(workspace_context("home", 1), &[7; 32]).unwrap();
+    assert_eq!(admit(vault, "home", &secret), Err(UnsealError::Refused));
     let home = vault.new_workspace_key("home").unwrap();
-    assert_eq!(vault.unseal(workspace_context("home"), &home).err(), Some(UnsealError::Refused));
+    assert_eq!(vault.unseal(workspace_context("home", 1), &home).err(), Some(UnsealError::Refused));
 }
 
 #[test]
@@ -124,7 +130,7 @@ fn a_dismissed_workspace_neither_seals_nor_unseals() {
     assert!(!vault.dismiss_workspace("home"));
     assert!(matches!(vault.seal(PLACE, b"token"), Err(SealError::WorkspaceUnknown)));
     assert_eq!(vault.unseal(PLACE, &sealed).err(), Some(UnsealError::WorkspaceUnknown));
-    vault.admit_workspace("home", &key).unwrap();
+    admit(&vault, "home", &key).unwrap();
     assert!(vault.unseal(PLACE, &sealed).is_ok());
 }
 
@@ -210,7 +216,7 @@ fn an_envelope_does_not_open_under_another_generation_at_hand() {
     let (vault, _) = Vault::create(id, &generations_2_and_1());
     let mut bytes = vault.new_workspace_key("home").unwrap().as_bytes().to_vec();
     bytes[9] = 1;
-    assert_eq!(vault.admit_workspace("home", &Sealed::from_bytes(bytes)), Err(UnsealError::Refused));
+    assert_eq!(admit(&vault, "home", &Sealed::from_bytes(bytes)), Err(UnsealError::Refused));
 }
 
 #[test]
@@ -250,11 +256,43 @@ fn another_vault_with_the_same_keys_refuses() {
     let (one, _) = Vault::create(VaultId::generate().unwrap(), &generation_1());
     let (two, _) = Vault::create(VaultId::generate().unwrap(), &generation_1());
     let key = admit_new(&one, "home");
-    assert_eq!(two.admit_workspace("home", &key), Err(UnsealError::Refused));
+    assert_eq!(admit(&two, "home", &key), Err(UnsealError::Refused));
     let sealed = one.seal(PLACE, b"token").unwrap();
     let shared = one.workspace("home").unwrap();
     two.workspaces.write().unwrap().insert("home".to_owned(), shared);
     assert_eq!(two.unseal(PLACE, &sealed).err(), Some(UnsealError::Refused));
+}
+
+#[test]
+fn one_key_that_is_not_locked_is_told() {
+    let ring = || WorkspaceRing {
+        newest: ParentKey::derive(VaultId::generate().unwrap(), 2, &SymmetricKey::from_kernel().unwrap()),
+        retiring: Some(ParentKey::derive(
+            VaultId::generate().unwrap(),
+            1,
+            &SymmetricKey::from_kernel().unwrap(),
+        )),
+    };
+    let (mut vault, _) = Vault::create(VaultId::generate().unwrap(), &generations_2_and_1());
+    let as_the_system_has_it = ring().newest.is_locked();
+    assert_eq!(vault.is_locked_in_memory(), as_the_system_has_it);
+    vault.workspaces.write().unwrap().insert("home".to_owned(), Arc::new(ring()));
+    assert_eq!(vault.is_locked_in_memory(), as_the_system_has_it);
+
+    let mut unlocked = [ring(), ring()];
+    unlocked[0].newest.unlock();
+    unlocked[1].retiring.as_mut().unwrap().unlock();
+    for ring in unlocked {
+        vault.workspaces.write().unwrap().insert("home".to_owned(), Arc::new(ring));
+        assert!(!vault.is_locked_in_memory());
+        assert!(vault.dismiss_workspace("home"));
+        assert_eq!(vault.is_locked_in_memory(), as_the_system_has_it);
+    }
+    vault.others[0].unlock();
+    assert!(!vault.is_locked_in_memory());
+    vault.others.clear();
+    vault.sealing.unlock();
+    assert!(!vault.is_locked_in_memory());
 }
 
 #[test]
