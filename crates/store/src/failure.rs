@@ -4,15 +4,31 @@
 
 use hearthkey_domain::ports::StoreError;
 use rusqlite::{Error, ErrorCode, ffi};
+use std::io;
+use std::path::Path;
 
 /// The store's error for an error of SQLite.
 pub(crate) fn failure(error: Error) -> StoreError {
     // What SQLite says when it finds no room for the index of the log, which it makes at every start.
     let no_room_for_index = extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE);
-    if no_room_for_index || error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-        StoreError::DiskFull
-    } else {
-        failed(error)
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::DiskFull,
+        Some(_) if no_room_for_index => StoreError::DiskFull,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(error),
+        _ => failed(error),
+    }
+}
+
+/// [`StoreError::Damaged`] with the words of `reason`.
+pub(crate) fn damaged(reason: impl ToString) -> StoreError {
+    StoreError::Damaged { reason: reason.to_string() }
+}
+
+/// The store's error for a file that the system did not let be written or read.
+pub(crate) fn file_failure(path: &Path, error: &io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
+        _ => failed(format!("{}: {error}", path.display())),
     }
 }
 
@@ -25,6 +41,7 @@ pub(crate) fn failed(reason: impl ToString) -> StoreError {
 pub(crate) fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::DiskFull => StoreError::DiskFull,
+        StoreError::Damaged { reason } => damaged(reason),
         StoreError::Failed { reason } => failed(reason),
         other => failed(other),
     }

@@ -63,6 +63,18 @@ impl Readers {
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(closed)?;
         answer.await.map_err(|_| closed())?
     }
+
+    /// Hands over a job that nobody waits for.
+    pub(crate) fn post(&self, job: fn(&Connection)) {
+        let job: Job = Box::new(move |connection| {
+            if catch_unwind(AssertUnwindSafe(|| job(connection))).is_err() {
+                tracing::error!("a read panicked");
+            }
+        });
+        if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
+            tracing::warn!("a read came after the end of the readers");
+        }
+    }
 }
 
 impl Drop for Readers {

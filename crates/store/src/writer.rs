@@ -1,15 +1,18 @@
 //! The writer: one thread that owns the only connection that writes, and commits whatever waits as one group.
 //!
 //! A group costs one sync of the disk however many jobs it has. Each job has a savepoint, so that one that fails is undone
-//! alone. Nobody hears of success before the commit.
+//! alone. Nobody hears of success before the commit. A group that finds the disk full gets the reserve's room and is run once
+//! more, which is why a job can be run twice; what the first run did is undone by then.
 
 use crate::database::checkpoint;
 use crate::failure::{again, failed, failure, is_unsynced};
+use crate::reserve::Reserve;
 use hearthkey_domain::ports::StoreError;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::oneshot;
@@ -25,20 +28,24 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(name: &str, connection: Connection) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        name: &str,
+        connection: Connection,
+        reserve: Arc<Reserve>,
+    ) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
         let thread = Builder::new()
             .name(format!("{name} writer"))
-            .spawn(move || serve(connection, &waiting))
+            .spawn(move || serve(connection, reserve, &waiting))
             .map_err(failed)?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs `job`, and returns what it returned once that is durable. A job that returns an error or panics leaves no trace.
-    /// It runs to its end even if the caller stops waiting.
+    /// It runs to its end even if the caller stops waiting, and once more if the disk was full and now is not.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        job: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let answer = self.submit(job, false)?;
         answer.await.map_err(|_| closed())?
@@ -47,14 +54,14 @@ impl Writer {
     /// As [`Writer::run`], then moves the log into the database and cuts it, so that nothing this job deleted stays in it.
     pub(crate) async fn run_and_cut_log<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        job: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let answer = self.submit(job, true)?;
         answer.await.map_err(|_| closed())?
     }
 
     /// Hands over a job that nobody waits for. It goes with the next group; its failure is only logged.
-    pub(crate) fn post(&self, job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static) {
+    pub(crate) fn post(&self, mut job: impl FnMut(&Connection) -> Result<(), StoreError> + Send + 'static) {
         let logged = move |connection: &Connection| {
             job(connection).inspect_err(|error| tracing::warn!(%error, "a lazy write was lost"))
         };
@@ -65,11 +72,11 @@ impl Writer {
 
     fn submit<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        job: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
         cuts_log: bool,
     ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(Task { work: Some(job), outcome: None, reply, cuts_log });
+        let task = Box::new(Task { work: job, outcome: None, reply, cuts_log });
         self.jobs.as_ref().and_then(|jobs| jobs.send(task).ok()).ok_or_else(closed)?;
         Ok(answer)
     }
@@ -97,19 +104,17 @@ trait Job: Send {
 }
 
 struct Task<T, F> {
-    work: Option<F>,
-    /// Its own outcome, once it ran.
+    work: F,
+    /// Its own outcome, once it ran; of the last time, if it ran again.
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
     cuts_log: bool,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Job for Task<T, F> {
+impl<T: Send, F: FnMut(&Connection) -> Result<T, StoreError> + Send> Job for Task<T, F> {
     fn work(&mut self, connection: &Connection) {
-        self.outcome = self.work.take().map(|work| {
-            catch_unwind(AssertUnwindSafe(|| work(connection)))
-                .unwrap_or_else(|_| Err(failed("a write panicked")))
-        });
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
+        self.outcome = Some(outcome.unwrap_or_else(|_| Err(failed("a write panicked"))));
     }
 
     fn error(&self) -> Option<&StoreError> {
@@ -132,8 +137,8 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Job for Ta
     }
 }
 
-fn serve(connection: Connection, waiting: &Receiver<Box<dyn Job>>) {
-    let mut scribe = Scribe { connection, owes_cut: false, unsynced: None };
+fn serve(connection: Connection, reserve: Arc<Reserve>, waiting: &Receiver<Box<dyn Job>>) {
+    let mut scribe = Scribe { connection, reserve, owes_cut: false, unsynced: None };
     while let Ok(first) = waiting.recv() {
         let mut jobs: VecDeque<_> =
             std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
@@ -147,6 +152,7 @@ fn serve(connection: Connection, waiting: &Receiver<Box<dyn Job>>) {
 /// The writing connection and what it still has to do.
 struct Scribe {
     connection: Connection,
+    reserve: Arc<Reserve>,
     /// A reader was in the way when the log was to be cut.
     owes_cut: bool,
     /// Set once the system failed to bring bytes to the disk. A later sync would report success without having done it, so
@@ -158,7 +164,14 @@ impl Scribe {
     /// Runs jobs from the front until the group is committed or lost, and answers those it ran.
     fn write_group(&mut self, jobs: &mut VecDeque<Box<dyn Job>>) {
         let mut ran = Vec::with_capacity(jobs.len());
-        let lost = self.commit_group(jobs, &mut ran).err();
+        let mut lost = self.commit_group(jobs, &mut ran).err();
+        if matches!(lost, Some(StoreError::DiskFull)) && self.reserve.release() {
+            tracing::warn!("the disk is full: the room kept for that was given up");
+            for job in ran.drain(..).rev() {
+                jobs.push_front(job);
+            }
+            lost = self.commit_group(jobs, &mut ran).err();
+        }
         if let Some(error) = &lost {
             tracing::error!(%error, jobs = ran.len(), "a group of writes was not committed");
         }
@@ -223,16 +236,24 @@ impl Scribe {
     }
 
     fn cut_log(&mut self) {
-        match checkpoint(&self.connection) {
+        let mut cut = self.checkpoint();
+        if matches!(cut, Err(StoreError::DiskFull)) && self.reserve.release() {
+            cut = self.checkpoint();
+        }
+        match cut {
             Ok(done) => self.owes_cut = !done,
-            Err(error) => {
-                tracing::warn!(%error, "the log could not be cut");
-                self.note_unsynced(&error);
-            }
+            Err(error) => tracing::warn!(%error, "the log could not be cut"),
         }
         if self.owes_cut {
             tracing::warn!("deleted bytes stay in the log until the next write");
         }
+    }
+
+    fn checkpoint(&mut self) -> Result<bool, StoreError> {
+        checkpoint(&self.connection).map_err(|error| {
+            self.note_unsynced(&error);
+            failure(error)
+        })
     }
 
     fn close(mut self) {
@@ -253,12 +274,16 @@ impl Scribe {
 /// Runs one job in a savepoint and undoes it if it failed.
 ///
 /// # Errors
-/// When the whole transaction is gone or unusable: SQLite rolls it back by itself on a full disk and on some other faults.
+/// When the whole transaction is gone or unusable: SQLite rolls it back by itself on some faults. A full disk counts as one,
+/// whatever SQLite did, for the group may find room when it is run again.
 fn attempt(connection: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
     connection.execute_batch("SAVEPOINT hearthkey_job").map_err(failure)?;
     job.work(connection);
     if connection.is_autocommit() {
         return Err(job.error().map_or_else(|| failed("a write ended its transaction"), again));
+    }
+    if let Some(StoreError::DiskFull) = job.error() {
+        return Err(StoreError::DiskFull);
     }
     let end = match job.error() {
         None => "RELEASE hearthkey_job",

@@ -33,6 +33,7 @@ async fn the_settings_are_in_force() {
             "busy_timeout",
             "query_only",
             "journal_size_limit",
+            "temp_store",
         ];
         let value = |name: &str| {
             sqlite.pragma_query_value(None, name, |row| {
@@ -43,10 +44,10 @@ async fn the_settings_are_in_force() {
     };
     assert_eq!(
         database.write(settings).await.unwrap(),
-        ["wal", "2", "1", "0", "1", "1", "5000", "0", "8388608"]
+        ["wal", "2", "1", "0", "1", "1", "5000", "0", "8388608", "2"]
     );
     let read = database.read(settings).await.unwrap();
-    assert_eq!((read[3].as_str(), read[4].as_str(), read[7].as_str()), ("0", "1", "1"));
+    assert_eq!([&read[3], &read[4], &read[7], &read[9]], ["0", "1", "1", "2"]);
     // Defensive: the schema cannot be edited as if it were a table, not even where that is asked for.
     let edited = database
         .write(|sqlite| {
@@ -54,6 +55,24 @@ async fn the_settings_are_in_force() {
         })
         .await;
     assert!(edited.is_err());
+}
+
+#[tokio::test]
+async fn nothing_in_the_schema_acts() {
+    let place = Place::new();
+    drop(place.open());
+    let shell = Connection::open(place.path()).unwrap();
+    let planted = "CREATE TRIGGER planted AFTER INSERT ON notes BEGIN DELETE FROM notes; END;
+                   CREATE VIEW seen AS SELECT * FROM notes";
+    shell.execute_batch(planted).unwrap();
+    drop(shell);
+    let database = place.open();
+    database.write(add(1, "a")).await.unwrap();
+    assert_eq!(database.read(ids).await.unwrap(), [1]);
+    let viewed =
+        |sqlite: &Connection| sqlite.query_row("SELECT * FROM seen", [], |_| Ok(())).map_err(failure);
+    assert!(database.read(viewed).await.is_err());
+    assert!(database.write(viewed).await.is_err());
 }
 
 #[cfg(unix)]
@@ -73,8 +92,8 @@ async fn only_the_owner_can_read_the_files() {
 #[tokio::test]
 async fn a_newer_file_is_refused_and_left_as_it_is() {
     let place = Place::new();
-    let newer = [NOTES[0], "INSERT INTO notes VALUES (7, 'from the future')"];
-    let database = Database::open(&place.path(), "notes", &newer).unwrap();
+    const NEWER: &[&str] = &[NOTES[0], "INSERT INTO notes VALUES (7, 'from the future')"];
+    let database = Database::open(&place.path(), "notes", NEWER).unwrap();
     database.write(add(8, "in the log")).await.unwrap();
     // As after a power cut: the database and a log that is not taken in.
     let cut = Place::new();
@@ -86,7 +105,7 @@ async fn a_newer_file_is_refused_and_left_as_it_is() {
     let refused = Database::open(&cut.path(), "notes", NOTES).err();
     assert!(matches!(refused, Some(StoreError::Newer { found: 2, known: 1 })), "{refused:?}");
     assert!(state(&cut.path()) == before, "the refused file was changed");
-    let again = Database::open(&cut.path(), "notes", &newer).unwrap();
+    let again = Database::open(&cut.path(), "notes", NEWER).unwrap();
     assert_eq!(again.read(ids).await.unwrap(), [7, 8]);
 }
 
@@ -94,12 +113,13 @@ async fn a_newer_file_is_refused_and_left_as_it_is() {
 async fn a_migration_is_applied_whole_or_not_at_all_and_once() {
     let place = Place::new();
     place.open().write(add(1, "old")).await.unwrap();
-    let broken = [NOTES[0], "ALTER TABLE notes ADD COLUMN more TEXT; INSERT INTO nowhere VALUES (1)"];
-    let refused = Database::open(&place.path(), "notes", &broken).err();
+    const BROKEN: &[&str] =
+        &[NOTES[0], "ALTER TABLE notes ADD COLUMN more TEXT; INSERT INTO nowhere VALUES (1)"];
+    let refused = Database::open(&place.path(), "notes", BROKEN).err();
     assert!(matches!(refused, Some(StoreError::Failed { .. })), "{refused:?}");
-    let mended = [NOTES[0], "ALTER TABLE notes ADD COLUMN more TEXT"];
+    const MENDED: &[&str] = &[NOTES[0], "ALTER TABLE notes ADD COLUMN more TEXT"];
     for _ in 0..2 {
-        let database = Database::open(&place.path(), "notes", &mended).unwrap();
+        let database = Database::open(&place.path(), "notes", MENDED).unwrap();
         assert_eq!(database.read(ids).await.unwrap(), [1]);
     }
 }
@@ -110,7 +130,7 @@ fn what_is_no_database_is_refused_and_left_as_it_is() {
     let letter = "Dear reader, this is no database. ".repeat(100);
     std::fs::write(place.path(), &letter).unwrap();
     let refused = Database::open(&place.path(), "notes", NOTES).err();
-    assert!(matches!(refused, Some(StoreError::Failed { .. })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Damaged { .. })), "{refused:?}");
     assert_eq!(std::fs::read_to_string(place.path()).unwrap(), letter);
 }
 
@@ -129,7 +149,10 @@ fn errors_of_sqlite_are_told_apart_by_code() {
     }
     assert!(is_unsynced(&error(ffi::SQLITE_IOERR_FSYNC)));
     assert!(!is_unsynced(&error(ffi::SQLITE_IOERR_WRITE)));
-    assert!(matches!(failure(error(ffi::SQLITE_CORRUPT)), StoreError::Failed { .. }));
+    for damaged in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_CORRUPT_INDEX] {
+        assert!(matches!(failure(error(damaged)), StoreError::Damaged { .. }));
+    }
+    assert!(matches!(failure(error(ffi::SQLITE_IOERR)), StoreError::Failed { .. }));
     assert_eq!(failed("words").to_string(), "the database failed: words");
 }
 

@@ -1,49 +1,6 @@
 //! The writer and the readers: groups, failures, panics.
 
 use super::*;
-use std::sync::{Arc, mpsc};
-use tokio::task::JoinSet;
-
-/// Holds the writer in a job until the returned sender is used or dropped, so that the jobs handed over meanwhile become
-/// one group.
-async fn hold_writer(database: &Arc<Database>, tasks: &mut JoinSet<()>) -> mpsc::Sender<()> {
-    let (open, gate) = mpsc::channel::<()>();
-    let (entered, inside) = tokio::sync::oneshot::channel();
-    let database = database.clone();
-    tasks.spawn(async move {
-        let held = database.write(move |_| {
-            let _ = entered.send(());
-            let _ = gate.recv();
-            Ok(())
-        });
-        held.await.unwrap();
-    });
-    inside.await.unwrap();
-    open
-}
-
-type Work = Box<dyn FnOnce(&Connection) -> Result<i64, StoreError> + Send>;
-
-/// Runs `jobs` as one group and gives their outcomes in order.
-async fn as_one_group(database: Database, jobs: Vec<Work>) -> (Vec<Result<i64, StoreError>>, Vec<i64>) {
-    let database = Arc::new(database);
-    let mut tasks = JoinSet::new();
-    let open = hold_writer(&database, &mut tasks).await;
-    // The first poll of each hands its job over; only then is the writer let go.
-    let mut waiting = Vec::new();
-    for job in jobs {
-        let database = database.clone();
-        waiting.push(tokio::spawn(async move { database.write(job).await }));
-        tokio::task::yield_now().await;
-    }
-    drop(open);
-    let mut outcomes = Vec::new();
-    for outcome in waiting {
-        outcomes.push(outcome.await.unwrap());
-    }
-    let found = database.read(ids).await.unwrap();
-    (outcomes, found)
-}
 
 #[tokio::test]
 async fn a_failing_job_is_undone_alone() {
@@ -54,7 +11,7 @@ async fn a_failing_job_is_undone_alone() {
     });
     let jobs: Vec<Work> =
         vec![Box::new(add(1, "a")), half_done, Box::new(add(1, "twice")), Box::new(add(3, "c"))];
-    let (outcomes, found) = as_one_group(place.open(), jobs).await;
+    let (outcomes, found) = as_one_group(&Arc::new(place.open()), jobs).await;
     assert!(
         matches!(outcomes[..], [Ok(1), Err(StoreError::Conflict), Err(StoreError::Failed { .. }), Ok(3)]),
         "{outcomes:?}"
@@ -70,7 +27,7 @@ async fn a_panicking_job_harms_neither_the_writer_nor_its_group() {
         panic!("secret words of a caller")
     });
     let jobs: Vec<Work> = vec![Box::new(add(1, "a")), panicking, Box::new(add(3, "c"))];
-    let (outcomes, found) = as_one_group(place.open(), jobs).await;
+    let (outcomes, found) = as_one_group(&Arc::new(place.open()), jobs).await;
     let Err(StoreError::Failed { reason }) = &outcomes[1] else { panic!("{outcomes:?}") };
     assert!(!reason.contains("secret"), "{reason}");
     assert!(matches!((&outcomes[0], &outcomes[2]), (Ok(1), Ok(3))), "{outcomes:?}");
@@ -92,7 +49,7 @@ async fn a_group_that_cannot_be_committed_fails_as_a_whole() {
     });
     let refused: Work = Box::new(|_| Err(StoreError::Conflict));
     let jobs: Vec<Work> = vec![Box::new(add(1, "a")), orphan, refused];
-    let (outcomes, found) = as_one_group(database, jobs).await;
+    let (outcomes, found) = as_one_group(&Arc::new(database), jobs).await;
     assert!(
         matches!(
             outcomes[..],
@@ -116,7 +73,7 @@ async fn a_full_disk_is_said_and_the_writer_goes_on() {
         .unwrap();
     let jobs: Vec<Work> =
         vec![Box::new(add(1, "a")), Box::new(add(2, &"large".repeat(20_000))), Box::new(add(3, "c"))];
-    let (outcomes, found) = as_one_group(database, jobs).await;
+    let (outcomes, found) = as_one_group(&Arc::new(database), jobs).await;
     // SQLite gives up the whole transaction, and the first job with it; the third then has one of its own.
     assert!(
         matches!(outcomes[..], [Err(StoreError::DiskFull), Err(StoreError::DiskFull), Ok(3)]),

@@ -9,9 +9,10 @@ use rusqlite::{Connection as Sqlite, Row, params};
 
 const ACTIVITY: &str = "activity";
 
-/// Adds an entry.
+/// Adds an entry. Refused once its workspace is destroyed, for then nothing of it may remain.
 pub(super) fn insert(sqlite: &Sqlite, activity: &Activity) -> Result<(), StoreError> {
-    let sql = "INSERT INTO activity (id, workspace, connection, at, record) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT INTO activity (id, workspace, connection, at, record)
+               SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = ?2)";
     let values = params![
         activity.id.to_string(),
         activity.workspace.to_string(),
@@ -20,6 +21,7 @@ pub(super) fn insert(sqlite: &Sqlite, activity: &Activity) -> Result<(), StoreEr
         to_record(activity)?,
     ];
     match execute(sqlite, sql, values) {
+        Ok(0) => Err(StoreError::Conflict),
         Ok(_) => Ok(()),
         Err(error) if is_present(&error) => Err(StoreError::Conflict),
         Err(error) => Err(failure(error)),

@@ -3,7 +3,7 @@
 use super::rows::{column, execute, one, readable, record, same, to_nanoseconds, to_record};
 use crate::failure::{failure, is_present, is_taken};
 use hearthkey_domain::authorization::PendingAuthorization;
-use hearthkey_domain::ids::AuthorizationId;
+use hearthkey_domain::ids::{AuthorizationId, WorkspaceId};
 use hearthkey_domain::ports::StoreError;
 use hearthkey_domain::sealed::Sealed;
 use jiff::Timestamp;
@@ -43,10 +43,14 @@ pub(super) fn take(
     one(sqlite, sql, [state_digest], read)
 }
 
-/// Deletes a flow. True if it was there.
-pub(super) fn cancel(sqlite: &Sqlite, id: AuthorizationId) -> Result<bool, StoreError> {
-    let sql = "DELETE FROM authorizations WHERE id = ?1";
-    execute(sqlite, sql, [id.to_string()]).map(|deleted| deleted > 0).map_err(failure)
+/// Deletes a flow of a workspace. True if it was there.
+pub(super) fn cancel(
+    sqlite: &Sqlite,
+    workspace: WorkspaceId,
+    id: AuthorizationId,
+) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM authorizations WHERE workspace = ?1 AND id = ?2";
+    execute(sqlite, sql, [workspace.to_string(), id.to_string()]).map(|deleted| deleted > 0).map_err(failure)
 }
 
 /// The flows still open, the oldest first, and whether there are others.

@@ -1,6 +1,6 @@
 //! OAuth client registrations of the person's own, with their sealed secrets.
 
-use super::rows::{column, execute, one, record, same, to_record};
+use super::rows::{column, execute, one, readable, record, same, to_record};
 use crate::failure::{failure, is_present};
 use hearthkey_domain::authorization::PendingAuthorization;
 use hearthkey_domain::client::Client;
@@ -31,6 +31,15 @@ pub(super) fn find(
 ) -> Result<Option<(Client, Option<Sealed>)>, StoreError> {
     let sql = "SELECT * FROM clients WHERE workspace = ?1 AND id = ?2";
     one(sqlite, sql, [workspace.to_string(), id.to_string()], read_with_secret)
+}
+
+/// Every client of a workspace with its sealed secret, the oldest first.
+pub(super) fn list(
+    sqlite: &Sqlite,
+    workspace: WorkspaceId,
+) -> Result<Vec<(Client, Option<Sealed>)>, StoreError> {
+    let sql = "SELECT * FROM clients WHERE workspace = ?1 ORDER BY id";
+    readable(sqlite, sql, [workspace.to_string()], read_with_secret)
 }
 
 /// Adds a client. Those that were typed before and never proven go: the sign-ins they were typed for are over.

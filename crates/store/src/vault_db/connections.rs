@@ -3,11 +3,11 @@
 //! `last_used_at` has a column of its own, so that noting a use neither raises the version nor is undone by a write that
 //! began before it.
 
-use super::activity;
 use super::rows::{
     column, execute, from_nanoseconds, one, readable, record, same, to_nanoseconds, to_record, to_version,
     version,
 };
+use super::{activity, vault};
 use crate::failure::{failed, failure, is_present, is_taken};
 use hearthkey_domain::activity::Activity;
 use hearthkey_domain::connection::{Connection, Status};
@@ -153,12 +153,15 @@ pub(super) fn touch(
     execute(sqlite, sql, values).map(drop).map_err(failure)
 }
 
-/// Removes a connection that is being removed, and its credential with it. One that was restored meanwhile stays.
+/// Removes a connection that is being removed, and its credential with it, for which it asks for a rotation. One that was
+/// restored meanwhile stays.
 pub(super) fn purge(sqlite: &Sqlite, workspace: WorkspaceId, id: ConnectionId) -> Result<(), StoreError> {
     let (workspace, id) = (workspace.to_string(), id.to_string());
+    let sql = "SELECT 1 FROM credentials WHERE connection = ?1";
+    let had_credential = one(sqlite, sql, [&id], |_| Ok(()))?.is_some();
     let sql = "DELETE FROM connections WHERE workspace = ?1 AND id = ?2 AND purge_after IS NOT NULL";
     if execute(sqlite, sql, [&workspace, &id]).map_err(failure)? > 0 {
-        return Ok(());
+        return if had_credential { vault::ask_for_rotation(sqlite) } else { Ok(()) };
     }
     let sql = "SELECT 1 FROM connections WHERE workspace = ?1 AND id = ?2";
     match one(sqlite, sql, [&workspace, &id], |_| Ok(()))? {

@@ -1,7 +1,8 @@
 //! What is wrong with the file, as far as can be told without its keys.
 
-use super::{activity, authorizations, clients, connections, workspaces};
+use super::{activity, authorizations, clients, connections, slots, vault, workspaces};
 use crate::failure::failure;
+use crate::shape::quick_check;
 use hearthkey_domain::ports::StoreError;
 use rusqlite::{Connection as Sqlite, Row};
 
@@ -15,7 +16,8 @@ type Check = fn(&Row<'_>) -> Result<(), StoreError>;
 
 /// Every table, the column that names its rows, and how a row of it is read.
 const TABLES: &[(&str, &str, Check)] = &[
-    ("vault", "only_row", |row| workspaces::read_vault(row).map(drop)),
+    ("vault", "only_row", |row| vault::read(row).and_then(|_| vault::read_settings(row)).map(drop)),
+    ("key_slots", "id", |row| slots::read(row).map(drop)),
     ("workspaces", "id", |row| workspaces::read(row).map(drop)),
     ("connections", "id", |row| connections::read(row).map(drop)),
     ("credentials", "connection", |row| connections::read_credential(row).map(drop)),
@@ -35,15 +37,6 @@ pub(super) fn damage(sqlite: &Sqlite) -> Vec<String> {
         }
     }
     damage
-}
-
-fn quick_check(sqlite: &Sqlite) -> Result<Vec<String>, StoreError> {
-    let mut statement = sqlite.prepare("PRAGMA quick_check").map_err(failure)?;
-    let found = statement
-        .query_map([], |row| row.get::<_, String>(0))
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(failure)?;
-    Ok(found.into_iter().filter(|line| line != "ok").collect())
 }
 
 fn unreadable_rows(

@@ -1,4 +1,5 @@
-//! `vault.db` behind the [`Store`] port: which thread each method runs on. The statements are in the modules below.
+//! `vault.db`: the file, and what waits to be written to it. The port is in [`port`], the statements are in the modules beside
+//! it.
 //!
 //! Deliberately not here: opening what is sealed, and any rule about what may be written.
 
@@ -7,23 +8,26 @@ mod authorizations;
 mod clients;
 mod connections;
 mod health;
+mod port;
+mod rotation;
 mod rows;
 mod schema;
+mod slots;
+mod vault;
 mod workspaces;
 
 #[cfg(test)]
 mod tests;
 
-use crate::database::Database;
-use async_trait::async_trait;
+use crate::backups::{Backups, Restored};
+use crate::database::{Database, check_shape};
+use crate::failure::{damaged, failure};
 use hearthkey_domain::activity::Activity;
-use hearthkey_domain::authorization::PendingAuthorization;
-use hearthkey_domain::client::Client;
 use hearthkey_domain::connection::Connection;
-use hearthkey_domain::ids::{AuthorizationId, ClientId, ConnectionId, WorkspaceId};
-use hearthkey_domain::ports::{CredentialRow, Store, StoreError, StoreHealth, VaultRecord, WorkspaceRow};
-use hearthkey_domain::sealed::Sealed;
+use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
+use hearthkey_domain::ports::StoreError;
 use jiff::Timestamp;
+use rusqlite::Connection as Sqlite;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -41,11 +45,28 @@ impl VaultDb {
     /// Opens the file, creates it (readable to its owner only) if absent, and brings its tables up to date. Blocks. The
     /// caller owns the profile: two processes that open the same file work, but do not see each other's lazy writes.
     ///
+    /// Before an older file is brought up to date, a copy is made of it.
+    ///
     /// # Errors
-    /// [`StoreError::Newer`] when a newer Hearthkey wrote it, which leaves it untouched; [`StoreError::Failed`] when it
-    /// cannot be opened, is no database, or the SQLite that is linked is too old.
+    /// [`StoreError::Newer`] when a newer Hearthkey wrote it and [`StoreError::Damaged`] when it is no database or not this
+    /// one, which leave it untouched; [`StoreError::DiskFull`]; [`StoreError::Failed`] when it cannot be opened, or the SQLite
+    /// that is linked is too old.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self { database: Database::open(path, "vault.db", schema::MIGRATIONS)?, uses: Mutex::default() })
+    }
+
+    /// Puts the newest sound copy in the place of a damaged file, which is set aside and never deleted. Blocks. The caller owns
+    /// the profile, and nothing has the file open.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when there is no sound copy of a vault that was founded, and [`StoreError::DiskFull`], which
+    /// leave everything as it was; [`StoreError::Failed`].
+    pub fn restore_backup(path: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+        Backups::of(path).restore(now, |copy| {
+            check_shape(copy, schema::MIGRATIONS)?;
+            let founded = copy.query_row("SELECT EXISTS (SELECT 1 FROM vault)", [], |row| row.get(0));
+            if founded.map_err(failure)? { Ok(()) } else { Err(damaged("it holds no vault")) }
+        })
     }
 
     /// Waits until every use noted so far is written.
@@ -63,190 +84,24 @@ impl VaultDb {
         connection.last_used_at = connection.last_used_at.max(noted);
         connection
     }
-}
 
-#[async_trait]
-impl Store for VaultDb {
-    async fn vault_record(&self) -> Result<Option<VaultRecord>, StoreError> {
-        self.database.read(workspaces::vault).await
-    }
-
-    async fn found_vault(&self, record: VaultRecord, first: WorkspaceRow) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| workspaces::found(sqlite, &record, &first)).await
-    }
-
-    async fn workspaces(&self) -> Result<Vec<WorkspaceRow>, StoreError> {
-        self.database.read(workspaces::list).await
-    }
-
-    async fn connections(&self, workspace: WorkspaceId) -> Result<Vec<Connection>, StoreError> {
-        let found = self.database.read(move |sqlite| connections::list(sqlite, workspace)).await?;
-        Ok(found.into_iter().map(|connection| self.with_uses(connection)).collect())
-    }
-
-    async fn connection(
+    /// Writes with a job after which nothing it deleted stays in the log.
+    async fn cut<T: Send + 'static>(
         &self,
-        workspace: WorkspaceId,
-        id: ConnectionId,
-    ) -> Result<Option<Connection>, StoreError> {
-        let found = self.database.read(move |sqlite| connections::find(sqlite, workspace, id)).await?;
-        Ok(found.map(|connection| self.with_uses(connection)))
+        job: impl FnMut(&Sqlite) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.database.writer().run_and_cut_log(job).await
     }
 
-    async fn credential(
-        &self,
-        workspace: WorkspaceId,
-        id: ConnectionId,
-    ) -> Result<Option<CredentialRow>, StoreError> {
-        self.database.read(move |sqlite| connections::credential(sqlite, workspace, id)).await
-    }
-
-    async fn add_connection(
-        &self,
-        connection: Connection,
-        credential: CredentialRow,
-        activity: Activity,
-    ) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| connections::add(sqlite, &connection, &credential, &activity)).await
-    }
-
-    async fn update_connection(
-        &self,
-        connection: Connection,
-        activity: Option<Activity>,
-    ) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| {
-                connections::update(sqlite, &connection)?;
-                activity.map_or(Ok(()), |activity| activity::insert(sqlite, &activity))
-            })
-            .await
-    }
-
-    async fn replace_credential(
-        &self,
-        connection: Connection,
-        credential: CredentialRow,
-        activity: Activity,
-    ) -> Result<(), StoreError> {
-        self.database
-            .write(move |sqlite| {
-                connections::replace_credential(sqlite, &connection, &credential)?;
-                activity::insert(sqlite, &activity)
-            })
-            .await
-    }
-
-    fn note_use(&self, activity: Activity) {
-        if let Some(id) = activity.connection {
-            let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-            let noted = uses.entry((activity.workspace, id)).or_insert(activity.at);
-            *noted = activity.at.max(*noted);
-        }
-        self.database.writer().post(move |sqlite| {
-            if let Some(id) = activity.connection {
-                connections::touch(sqlite, activity.workspace, id, activity.at)?;
-            }
-            activity::insert(sqlite, &activity)
-        });
-    }
-
-    async fn purge_connection(&self, workspace: WorkspaceId, id: ConnectionId) -> Result<(), StoreError> {
-        self.database
-            .writer()
-            .run_and_cut_log(move |sqlite| connections::purge(sqlite, workspace, id))
-            .await?;
+    /// Keeps a use in mind until it is written.
+    fn note(&self, activity: &Activity) {
+        let Some(id) = activity.connection else { return };
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.remove(&(workspace, id));
-        Ok(())
+        let noted = uses.entry((activity.workspace, id)).or_insert(activity.at);
+        *noted = activity.at.max(*noted);
     }
 
-    async fn due_for_purge(&self, now: Timestamp) -> Result<Vec<Connection>, StoreError> {
-        let due = self.database.read(move |sqlite| connections::due_for_purge(sqlite, now)).await?;
-        Ok(due.into_iter().map(|connection| self.with_uses(connection)).collect())
-    }
-
-    async fn activity(
-        &self,
-        workspace: WorkspaceId,
-        connection: Option<ConnectionId>,
-        limit: u32,
-    ) -> Result<Vec<Activity>, StoreError> {
-        if let Err(error) = self.flush().await {
-            tracing::warn!(%error, "the newest activity may be missing");
-        }
-        self.database.read(move |sqlite| activity::newest(sqlite, workspace, connection, limit)).await
-    }
-
-    async fn client_for(
-        &self,
-        workspace: WorkspaceId,
-        connector: &str,
-        issuer: &str,
-    ) -> Result<Option<Client>, StoreError> {
-        let (connector, issuer) = (connector.to_owned(), issuer.to_owned());
-        self.database.read(move |sqlite| clients::find_for(sqlite, workspace, &connector, &issuer)).await
-    }
-
-    async fn client(
-        &self,
-        workspace: WorkspaceId,
-        id: ClientId,
-    ) -> Result<Option<(Client, Option<Sealed>)>, StoreError> {
-        self.database.read(move |sqlite| clients::find(sqlite, workspace, id)).await
-    }
-
-    async fn add_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| clients::add(sqlite, &client, secret.as_ref())).await
-    }
-
-    async fn prove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| clients::prove(sqlite, workspace, id)).await
-    }
-
-    async fn begin_authorization(
-        &self,
-        pending: PendingAuthorization,
-        verifier: Sealed,
-    ) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| authorizations::begin(sqlite, &pending, &verifier)).await
-    }
-
-    async fn take_authorization(
-        &self,
-        state_digest: &str,
-    ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError> {
-        let state_digest = state_digest.to_owned();
-        self.database.write(move |sqlite| authorizations::take(sqlite, &state_digest)).await
-    }
-
-    async fn cancel_authorization(&self, id: AuthorizationId) -> Result<bool, StoreError> {
-        self.database.write(move |sqlite| authorizations::cancel(sqlite, id)).await
-    }
-
-    async fn open_authorizations(&self, now: Timestamp) -> Result<Vec<PendingAuthorization>, StoreError> {
-        let (open, others) = self.database.read(move |sqlite| authorizations::open(sqlite, now)).await?;
-        if others {
-            let forgotten =
-                self.database.write(move |sqlite| authorizations::forget_expired(sqlite, now)).await;
-            // The answer stands without it, and a full disk must not keep it back.
-            if let Err(error) = forgotten {
-                tracing::warn!(%error, "expired sign-ins could not be forgotten");
-            }
-        }
-        Ok(open)
-    }
-
-    async fn record(&self, activity: Activity) -> Result<(), StoreError> {
-        self.database.write(move |sqlite| activity::insert(sqlite, &activity)).await
-    }
-
-    async fn health(&self) -> Result<StoreHealth, StoreError> {
-        let damage = self.database.read(|sqlite| Ok(health::damage(sqlite))).await?;
-        Ok(StoreHealth {
-            sqlite_version: rusqlite::version().to_owned(),
-            file: self.database.path().display().to_string(),
-            damage,
-        })
+    fn forget_uses(&self, of: impl Fn(&(WorkspaceId, ConnectionId)) -> bool) {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).retain(|noted, _| !of(noted));
     }
 }

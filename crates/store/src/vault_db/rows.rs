@@ -32,10 +32,23 @@ pub(super) fn readable<T>(
     params: impl Params,
     read: Read<T>,
 ) -> Result<Vec<T>, StoreError> {
+    readable_up_to(usize::MAX, connection, sql, params, read)
+}
+
+/// As [`readable`], and no more than `limit`, which unreadable rows do not use up.
+pub(super) fn readable_up_to<T>(
+    limit: usize,
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: Read<T>,
+) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(sql).map_err(failure)?;
     let mut rows = statement.query(params).map_err(failure)?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(failure)? {
+    while found.len() < limit
+        && let Some(row) = rows.next().map_err(failure)?
+    {
         match read(row) {
             Ok(item) => found.push(item),
             Err(StoreError::Unreadable { table, reason }) => {
@@ -43,6 +56,22 @@ pub(super) fn readable<T>(
             }
             Err(error) => return Err(error),
         }
+    }
+    Ok(found)
+}
+
+/// The rows that `sql` selects, every one of them: for what may not be done to some.
+pub(super) fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: Read<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    let mut rows = statement.query(params).map_err(failure)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failure)? {
+        found.push(read(row)?);
     }
     Ok(found)
 }
@@ -101,6 +130,12 @@ pub(super) fn unreadable(table: &'static str, reason: impl Into<String>) -> Stor
 pub(super) fn version(row: &Row<'_>, table: &'static str) -> Result<u64, StoreError> {
     u64::try_from(column::<i64>(row, table, "version")?)
         .map_err(|_| unreadable(table, "its version is below zero"))
+}
+
+/// The `generation` of a row of `table`.
+pub(super) fn generation(row: &Row<'_>, table: &'static str) -> Result<u32, StoreError> {
+    u32::try_from(column::<i64>(row, table, "generation")?)
+        .map_err(|_| unreadable(table, "its generation is out of range"))
 }
 
 /// A version as SQLite stores it.

@@ -4,7 +4,7 @@
 //! nanoseconds since 1970. Where a column and the record say the same, the column is what was compared and swapped.
 
 /// The migrations, oldest first; `PRAGMA user_version` counts those a file has seen.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, KEYS];
 
 const FIRST: &str = "
 CREATE TABLE vault (
@@ -72,4 +72,32 @@ CREATE TABLE activity (
 ) STRICT;
 CREATE INDEX activity_of_workspace ON activity (workspace, at, id);
 CREATE INDEX activity_of_connection ON activity (workspace, connection, at, id);
+";
+
+/// Key slots, rotation, settings, named workspaces; and what a client's secret is sealed for, which is not known of an older
+/// one. A record that is no JSON stays as it is.
+const KEYS: &str = "
+ALTER TABLE vault ADD COLUMN in_keychain INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE vault ADD COLUMN rotated_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE vault ADD COLUMN rotation_due INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE vault ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+
+ALTER TABLE workspaces ADD COLUMN name TEXT COLLATE NOCASE;
+ALTER TABLE workspaces ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE workspaces ADD COLUMN retiring_key BLOB;
+UPDATE workspaces SET name = json_extract(record, '$.name') WHERE json_valid(record);
+CREATE UNIQUE INDEX workspaces_by_name ON workspaces (name);
+
+CREATE TABLE key_slots (
+    id            TEXT PRIMARY KEY NOT NULL,
+    kind          TEXT NOT NULL,
+    confirmed_at  INTEGER,
+    record        TEXT NOT NULL,
+    identity      BLOB,
+    key           BLOB NOT NULL,
+    proof_key     BLOB NOT NULL,
+    proof         BLOB NOT NULL
+) STRICT;
+
+UPDATE clients SET record = json_insert(record, '$.server', '', '$.policy', '') WHERE json_valid(record);
 ";

@@ -84,7 +84,7 @@ async fn activity_waits_for_the_uses_noted_before_and_nothing_else_does() {
 async fn a_use_noted_elsewhere_touches_nothing_here() {
     let place = Place::new();
     let db = place.founded().await;
-    add_workspace(&place, 2);
+    add_workspace(&db, 2).await;
     let made = add(&db, HOME, 1, "Work").await;
     db.note_use(activity(2, Some(1), at(10)));
     db.flush().await.unwrap();

@@ -81,8 +81,8 @@ async fn a_cancelled_flow_is_gone() {
     let db = place.founded().await;
     let flow = pending(HOME, 1, at(600));
     db.begin_authorization(flow.clone(), verifier(1)).await.unwrap();
-    assert!(db.cancel_authorization(flow.id).await.unwrap());
-    assert!(!db.cancel_authorization(flow.id).await.unwrap());
+    assert!(db.cancel_authorization(workspace(HOME), flow.id).await.unwrap());
+    assert!(!db.cancel_authorization(workspace(HOME), flow.id).await.unwrap());
     assert!(db.take_authorization("digest-1").await.unwrap().is_none());
 }
 

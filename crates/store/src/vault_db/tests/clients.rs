@@ -13,6 +13,8 @@ pub(super) fn client(space: u8, number: u8) -> Client {
         issuer: "https://github.com".into(),
         client_id: format!("client {number}"),
         confidential: true,
+        server: "https://github.com".into(),
+        policy: "github.com".into(),
         created_at: at(0),
         proven: true,
     }
@@ -35,8 +37,9 @@ async fn a_client_is_found_by_what_it_is_for_and_by_id() {
     assert_eq!(db.client_for(home, "github", "https://github.com").await.unwrap(), Some(made.clone()));
     assert_eq!(db.client_for(home, "gitlab", "").await.unwrap(), Some(public.clone()));
     assert_eq!(db.client_for(home, "github", "").await.unwrap(), None);
-    assert_eq!(db.client(home, made.id).await.unwrap(), Some((made, secret("one"))));
-    assert_eq!(db.client(home, public.id).await.unwrap(), Some((public, None)));
+    assert_eq!(db.client(home, made.id).await.unwrap(), Some((made.clone(), secret("one"))));
+    assert_eq!(db.client(home, public.id).await.unwrap(), Some((public.clone(), None)));
+    assert_eq!(db.clients(home).await.unwrap(), [(made, secret("one")), (public, None)]);
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ async fn a_credential_is_replaced_over_the_version_below_with_its_connection() {
 async fn a_label_is_taken_in_any_case_and_while_its_connection_is_being_removed() {
     let place = Place::new();
     let db = place.founded().await;
-    add_workspace(&place, 2);
+    add_workspace(&db, 2).await;
     let made = add(&db, HOME, 1, "Work").await;
     let other = add(&db, HOME, 2, "Other").await;
     let attempt = |label: &'static str| {
@@ -127,7 +127,7 @@ async fn a_label_is_taken_in_any_case_and_while_its_connection_is_being_removed(
 async fn a_removal_is_due_at_its_time_and_final() {
     let place = Place::new();
     let db = place.founded().await;
-    add_workspace(&place, 2);
+    add_workspace(&db, 2).await;
     let made = add(&db, HOME, 1, "Work").await;
     let elsewhere = add(&db, 2, 2, "Work").await;
     add(&db, HOME, 3, "Kept").await;
@@ -151,6 +151,23 @@ async fn a_removal_is_due_at_its_time_and_final() {
     assert!(db.connection(workspace(HOME), made.id).await.unwrap().is_none());
     assert!(db.credential(workspace(HOME), made.id).await.unwrap().is_none());
     assert_eq!(db.activity(workspace(HOME), Some(made.id), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_purged_credential_asks_for_a_rotation() {
+    let place = Place::new();
+    let db = place.founded().await;
+    let made = add(&db, HOME, 1, "Work").await;
+    let early = db.purge_connection(workspace(HOME), made.id).await;
+    assert!(matches!(early, Err(StoreError::Conflict)), "{early:?}");
+    assert!(!is_rotation_due(&db).await);
+    let bare = add(&db, HOME, 2, "Bare").await;
+    place.meddle(&format!("DELETE FROM credentials WHERE connection = '{}'", bare.id));
+    for (connection, is_due) in [(bare, false), (made, true)] {
+        db.update_connection(deleting(&connection, at(30)), None).await.unwrap();
+        db.purge_connection(workspace(HOME), connection.id).await.unwrap();
+        assert_eq!(is_rotation_due(&db).await, is_due, "{}", connection.label);
+    }
 }
 
 #[tokio::test]
@@ -187,14 +204,4 @@ async fn purged_bytes_are_in_no_file() {
     assert_eq!(findable(&place, &marks), [""; 0]);
     drop(db);
     assert_eq!(findable(&place, &marks), [""; 0]);
-}
-
-/// Those of `marks` that are in any file of the directory.
-fn findable<'a>(place: &Place, marks: &[&'a [u8]]) -> Vec<&'a str> {
-    let files: Vec<_> = std::fs::read_dir(place.0.path())
-        .unwrap()
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .collect();
-    let is_in = |mark: &[u8]| files.iter().any(|file| file.windows(mark.len()).any(|part| part == mark));
-    marks.iter().filter(|mark| is_in(mark)).map(|mark| str::from_utf8(mark).unwrap()).collect()
 }

@@ -9,13 +9,13 @@ async fn a_vault_is_founded_once() {
     let db = place.open();
     assert_eq!(db.vault_record().await.unwrap(), None);
     assert!(db.workspaces().await.unwrap().is_empty());
-    db.found_vault(vault_record(), workspace_row(HOME)).await.unwrap();
+    db.found_vault(vault_record(), workspace_row(HOME), Vec::new()).await.unwrap();
     let again = VaultRecord { vault_id: "another".into(), ..vault_record() };
-    let refused = db.found_vault(again.clone(), workspace_row(2)).await;
+    let refused = db.found_vault(again.clone(), workspace_row(2), Vec::new()).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     // Sealed keys without the vault's own row: a new vault would shut them away for good.
     place.meddle("DELETE FROM vault");
-    let refused = db.found_vault(again, workspace_row(2)).await;
+    let refused = db.found_vault(again, workspace_row(2), Vec::new()).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(db.vault_record().await.unwrap(), None);
 }
@@ -105,20 +105,12 @@ async fn a_damaged_page_is_a_finding_and_not_the_end() {
         add(&db, HOME, number, &format!("Connection {number}")).await;
     }
     drop(db);
-    let shell = rusqlite::Connection::open(place.path()).unwrap();
-    let root: u32 = shell
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'connections'", [], |row| row.get(0))
-        .unwrap();
-    drop(shell);
-    let mut bytes = std::fs::read(place.path()).unwrap();
-    let page = 4096 * (root as usize - 1);
-    bytes[page..page + 4096].fill(0xA5);
-    std::fs::write(place.path(), bytes).unwrap();
+    place.damage("connections");
     let db = place.open();
     let damage = db.health().await.unwrap().damage;
     assert!(damage.iter().any(|finding| finding.starts_with("connections: ")), "{damage:?}");
     let listed = db.connections(workspace(HOME)).await;
-    assert!(matches!(listed, Err(StoreError::Failed { .. })), "{listed:?}");
+    assert!(matches!(listed, Err(StoreError::Damaged { .. })), "{listed:?}");
     assert_eq!(db.workspaces().await.unwrap().len(), 1);
     assert_eq!(db.activity(workspace(HOME), None, 99).await.unwrap().len(), 49);
 }

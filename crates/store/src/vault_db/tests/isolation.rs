@@ -11,7 +11,7 @@ const OTHER: u8 = 2;
 async fn nothing_of_a_workspace_is_reachable_from_another() {
     let place = Place::new();
     let db = place.founded().await;
-    add_workspace(&place, OTHER);
+    add_workspace(&db, OTHER).await;
     let (home, other) = (workspace(HOME), workspace(OTHER));
     let made = add(&db, HOME, 1, "Work").await;
     let registration = client(HOME, 1);
@@ -25,6 +25,8 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
     assert!(db.activity(other, None, 9).await.unwrap().is_empty());
     assert!(db.activity(other, Some(made.id), 9).await.unwrap().is_empty());
     assert!(db.client(other, registration.id).await.unwrap().is_none());
+    assert!(db.clients(other).await.unwrap().is_empty());
+    assert!(db.retiring_rows(other, 9).await.unwrap().is_empty());
     let found = db.client_for(other, &registration.connector, &registration.issuer).await;
     assert!(found.unwrap().is_none());
 
@@ -40,6 +42,7 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
     let added = db.add_connection(stolen, credential(1, b"other"), activity(OTHER, Some(1), at(1))).await;
     assert!(matches!(added, Err(StoreError::Conflict)), "{added:?}");
     assert!(matches!(db.add_client(client(OTHER, 1), None).await, Err(StoreError::Conflict)));
+    assert!(!db.cancel_authorization(other, pending(HOME, 1, at(600)).id).await.unwrap());
 
     // And it is all still there.
     assert_eq!(db.connections(home).await.unwrap().len(), 1);
@@ -55,7 +58,7 @@ async fn nothing_of_a_workspace_is_reachable_from_another() {
 async fn a_row_moved_by_hand_into_another_workspace_is_unreadable() {
     let place = Place::new();
     let db = place.founded().await;
-    add_workspace(&place, OTHER);
+    add_workspace(&db, OTHER).await;
     let made = add(&db, HOME, 1, "Work").await;
     place.meddle(&format!("UPDATE connections SET workspace = '{}'", workspace(OTHER)));
     let moved = db.connection(workspace(OTHER), made.id).await;
