@@ -4,20 +4,24 @@
 //! nothing broken is used again. What the item means is the vault's business.
 
 #[cfg(target_os = "linux")]
+mod protection;
+#[cfg(target_os = "linux")]
 mod secret_service;
 
+use crate::threads::{Done, NoAnswer, Threads};
 use async_trait::async_trait;
 use hearthkey_domain::{
-    ports::{KEYCHAIN_DEADLINE, KeyStore, KeyStoreError},
+    ports::{KEYCHAIN_DEADLINE, KEYCHAIN_PROMPT_DEADLINE, KeyStore, KeyStoreError, KeychainProtection},
     secret::Secret,
 };
 use keyring_core::{Entry, api::CredentialStore};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 /// The service that items are filed under.
@@ -29,14 +33,18 @@ const MOST_STUCK: usize = 3;
 /// The keychain of the operating system: Secret Service on Linux, the login keychain on macOS, the credential manager on
 /// Windows.
 ///
-/// It never shows a prompt on Linux: a locked keychain is reported as [`KeyStoreError::Locked`].
+/// On Linux only [`unlock`](KeyStore::unlock) shows a prompt: elsewhere a locked keychain is [`KeyStoreError::Locked`].
 #[derive(Debug)]
 pub struct OsKeychain {
     deadline: Duration,
+    prompt_deadline: Duration,
     /// One call at a time: the keychains promise no order between threads.
     turn: tokio::sync::Mutex<()>,
-    /// A token of every thread that has not come back.
-    threads: Mutex<Vec<Weak<()>>>,
+    /// One prompt at a time.
+    prompt: tokio::sync::Mutex<()>,
+    /// One change of an item at a time, also of those whose caller has gone: a late one must not undo a newer one.
+    changes: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    threads: Threads,
 }
 
 impl Default for OsKeychain {
@@ -48,46 +56,77 @@ impl Default for OsKeychain {
 impl OsKeychain {
     /// A keychain whose calls end after `deadline`, whether it answered or not.
     ///
-    /// A write that missed its deadline may still arrive later; a read is discarded and wiped.
+    /// A write or removal that missed its deadline is not begun if it had not; one that was under way may still come to pass,
+    /// and a new item is then removed again. Until it has ended no other change of that item is begun.
     #[must_use]
     pub fn new(deadline: Duration) -> Self {
-        Self { deadline, turn: tokio::sync::Mutex::default(), threads: Mutex::default() }
+        Self {
+            deadline,
+            prompt_deadline: KEYCHAIN_PROMPT_DEADLINE.unsigned_abs(),
+            turn: tokio::sync::Mutex::default(),
+            prompt: tokio::sync::Mutex::default(),
+            changes: Mutex::default(),
+            threads: Threads::new("keychain", MOST_STUCK),
+        }
     }
 
-    async fn call<T: Send + 'static>(
+    /// The same, with another deadline for what prompts the person.
+    #[must_use]
+    pub fn prompting_for(self, prompt_deadline: Duration) -> Self {
+        Self { prompt_deadline, ..self }
+    }
+
+    /// Asks the keychain for an item, or its state.
+    async fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, KeyStoreError> + Send + 'static,
     ) -> Result<T, KeyStoreError> {
-        let hanging = || KeyStoreError::Hanging { seconds: self.deadline.as_secs().max(1) };
         let answer = async {
             let _turn = self.turn.lock().await;
-            let Some(alive) = self.admit() else {
-                return Err(hanging());
-            };
-            let (tell, told) = oneshot::channel();
-            std::thread::Builder::new()
-                .name("keychain".to_owned())
-                .spawn(move || {
-                    let answer = work();
-                    drop(alive);
-                    // Nobody listens any more when the deadline has passed.
-                    let _ = tell.send(answer);
-                })
-                .map_err(|error| refused(format!("no thread could be started ({})", error.kind())))?;
-            told.await.unwrap_or_else(|_| Err(refused("its thread ended without an answer")))
+            self.threads.run((), |_| work().into()).await
         };
-        tokio::time::timeout(self.deadline, answer).await.unwrap_or_else(|_| Err(hanging()))
+        self.in_time(answer).await
     }
 
-    /// A token for one more thread, unless too many have not come back.
-    fn admit(&self) -> Option<Arc<()>> {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.retain(|thread| thread.strong_count() > 0);
-        (threads.len() < MOST_STUCK).then(|| {
-            let alive = Arc::new(());
-            threads.push(Arc::downgrade(&alive));
-            alive
-        })
+    /// Changes the item of a vault. `work` is told when its caller has gone.
+    async fn change(
+        &self,
+        vault: &str,
+        work: impl FnOnce(&CancellationToken) -> Done<Result<(), KeyStoreError>> + Send + 'static,
+    ) -> Result<(), KeyStoreError> {
+        let change = Arc::clone(
+            self.changes.lock().unwrap_or_else(PoisonError::into_inner).entry(vault.to_owned()).or_default(),
+        );
+        let answer = async {
+            let change = change.lock_owned().await;
+            let _turn = self.turn.lock().await;
+            self.threads.run(change, work).await
+        };
+        self.in_time(answer).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<Result<T, KeyStoreError>, NoAnswer>>,
+    ) -> Result<T, KeyStoreError> {
+        match timeout(self.deadline, answer).await {
+            Ok(answer) => self.put(answer),
+            Err(_) => Err(self.hanging()),
+        }
+    }
+
+    /// Puts what a thread came to into the port's words.
+    fn put<T>(&self, answer: Result<Result<T, KeyStoreError>, NoAnswer>) -> Result<T, KeyStoreError> {
+        match answer {
+            Ok(answer) => answer,
+            Err(NoAnswer::Crowded) => Err(self.hanging()),
+            Err(NoAnswer::Unstarted(kind)) => Err(refused(format!("no thread could be started ({kind})"))),
+            Err(NoAnswer::Died) => Err(refused("its thread ended without an answer")),
+        }
+    }
+
+    fn hanging(&self) -> KeyStoreError {
+        KeyStoreError::Hanging { seconds: self.deadline.as_secs().max(1) }
     }
 }
 
@@ -95,20 +134,42 @@ impl OsKeychain {
 impl KeyStore for OsKeychain {
     async fn read(&self, vault: &str) -> Result<Option<Secret>, KeyStoreError> {
         let vault = vault.to_owned();
-        self.call(move || read(&*open()?, &vault)).await
+        self.look(move || read(&*open()?, &vault)).await
     }
 
     async fn write(&self, vault: &str, value: Secret) -> Result<(), KeyStoreError> {
-        let vault = vault.to_owned();
-        self.call(move || {
-            let store = open()?;
-            entry(&*store, &vault)?.set_password(value.expose()).map_err(describe)?;
-            match read(&*store, &vault)? {
-                Some(kept) if kept.expose() == value.expose() => Ok(()),
-                _ => Err(refused("it did not keep what was written")),
-            }
+        let name = vault.to_owned();
+        self.change(vault, move |gone| match open() {
+            Ok(store) => write(store, name, &value, gone),
+            Err(error) => Err(error).into(),
         })
         .await
+    }
+
+    async fn remove(&self, vault: &str) -> Result<(), KeyStoreError> {
+        let name = vault.to_owned();
+        self.change(vault, move |gone| open().and_then(|store| remove(&*store, &name, gone)).into()).await
+    }
+
+    async fn unlock(&self) -> Result<(), KeyStoreError> {
+        let deadline = self.deadline;
+        let answer = async {
+            let _prompt = self.prompt.lock().await;
+            self.threads.run((), move |gone| unlock(deadline, gone).into()).await
+        };
+        match timeout(self.prompt_deadline, answer).await {
+            Ok(answer) => self.put(answer),
+            // The prompt was left standing.
+            Err(_) => Err(KeyStoreError::Locked),
+        }
+    }
+
+    async fn protection(&self) -> KeychainProtection {
+        let answer = self.threads.run((), |_| protection().into());
+        match timeout(self.deadline, answer).await {
+            Ok(Ok(protection)) => protection,
+            _ => KeychainProtection::Unknown,
+        }
     }
 }
 
@@ -118,6 +179,66 @@ fn read(store: &CredentialStore, vault: &str) -> Result<Option<Secret>, KeyStore
         Ok(text) => Ok(Some(Secret::new(Zeroizing::new(text).as_str()))),
         Err(keyring_core::Error::NoEntry) => Ok(None),
         Err(error) => Err(describe(error)),
+    }
+}
+
+/// Writes an item and reads it back. One that is new, and is not wanted any more or not what it should be, is removed.
+fn write(
+    store: Arc<CredentialStore>,
+    vault: String,
+    value: &Secret,
+    gone: &CancellationToken,
+) -> Done<Result<(), KeyStoreError>> {
+    let is_new = match read(&*store, &vault) {
+        Ok(before) => before.is_none(),
+        Err(error) => return Err(error).into(),
+    };
+    if gone.is_cancelled() {
+        return Err(unwanted()).into();
+    }
+    let answer = entry(&*store, &vault)
+        .and_then(|entry| entry.set_password(value.expose()).map_err(describe))
+        .and_then(|()| match read(&*store, &vault)? {
+            Some(kept) if kept.expose() == value.expose() => Ok(()),
+            _ => Err(refused("it did not keep what was written")),
+        });
+    let take_back = move || {
+        if let Err(error) = delete(&*store, &vault) {
+            tracing::warn!(%error, "a keychain item that came too late could not be removed");
+        }
+    };
+    match answer {
+        Ok(()) if is_new => Done { answer, take_back: Some(Box::new(take_back)) },
+        Err(_) if is_new => {
+            take_back();
+            answer.into()
+        }
+        _ => answer.into(),
+    }
+}
+
+fn remove(store: &CredentialStore, vault: &str, gone: &CancellationToken) -> Result<(), KeyStoreError> {
+    if gone.is_cancelled() {
+        return Err(unwanted());
+    }
+    delete(store, vault)?;
+    match read(store, vault)? {
+        None => Ok(()),
+        Some(_) => Err(refused("it still has what was removed")),
+    }
+}
+
+/// Deletes an item, and every double of it.
+fn delete(store: &CredentialStore, vault: &str) -> Result<(), KeyStoreError> {
+    let gone_is_well = |deleted| match deleted {
+        Ok(()) | Err(keyring_core::Error::NoEntry) => Ok(()),
+        Err(error) => Err(describe(error)),
+    };
+    match entry(store, vault)?.delete_credential() {
+        Err(keyring_core::Error::Ambiguous(doubles)) => {
+            doubles.iter().try_for_each(|double| gone_is_well(double.delete_credential()))
+        }
+        deleted => gone_is_well(deleted),
     }
 }
 
@@ -145,6 +266,32 @@ fn open() -> Result<Arc<CredentialStore>, KeyStoreError> {
     return Err(KeyStoreError::Absent { reason: "this system is not supported".to_owned() });
 }
 
+/// Opens the keychain, with a prompt if it takes one, and waits for the person until the caller has gone. Up to the prompt
+/// the keychain may take `deadline`.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "the system keeps the time there"))]
+fn unlock(deadline: Duration, gone: &CancellationToken) -> Result<(), KeyStoreError> {
+    #[cfg(target_os = "linux")]
+    return secret_service::unlock(deadline, gone);
+    #[cfg(target_os = "macos")]
+    return macos::unlock();
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    return open().map(drop);
+}
+
+fn protection() -> KeychainProtection {
+    #[cfg(target_os = "linux")]
+    return match (secret_service::provider(), dirs::data_local_dir()) {
+        (Some(provider), Some(data)) if provider == protection::GNOME_KEYRING => {
+            protection::of(&data.join("keyrings"))
+        }
+        _ => KeychainProtection::Unknown,
+    };
+    #[cfg(any(target_os = "macos", windows))]
+    return KeychainProtection::Encrypted;
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+    return KeychainProtection::Unknown;
+}
+
 /// Puts an error into the port's words. Variants that hold the item's content are named, never printed.
 fn describe(error: keyring_core::Error) -> KeyStoreError {
     use keyring_core::Error;
@@ -152,7 +299,12 @@ fn describe(error: keyring_core::Error) -> KeyStoreError {
         Error::NoStorageAccess(_) if cfg!(target_os = "linux") => KeyStoreError::Locked,
         Error::NoStorageAccess(cause) => KeyStoreError::Absent { reason: cause.to_string() },
         #[cfg(target_os = "macos")]
-        Error::PlatformFailure(cause) if is_locked_on_macos(&*cause) => KeyStoreError::Locked,
+        Error::PlatformFailure(cause) if cause.downcast_ref().is_some_and(macos::is_locked) => {
+            KeyStoreError::Locked
+        }
+        #[cfg(target_os = "linux")]
+        Error::PlatformFailure(cause) => secret_service::describe(&*cause),
+        #[cfg(not(target_os = "linux"))]
         Error::PlatformFailure(cause) => refused(cause.to_string()),
         Error::BadEncoding(mut bytes) | Error::BadDataFormat(mut bytes, _) => {
             zeroize::Zeroize::zeroize(&mut bytes);
@@ -166,12 +318,35 @@ fn describe(error: keyring_core::Error) -> KeyStoreError {
 }
 
 #[cfg(target_os = "macos")]
-fn is_locked_on_macos(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+mod macos {
+    use super::KeyStoreError;
+    use security_framework::{
+        base::Error,
+        os::macos::keychain::{SecKeychain, SecPreferencesDomain},
+    };
+
     /// `errSecInteractionNotAllowed`: it would have to ask for the password and may not.
     const INTERACTION_NOT_ALLOWED: i32 = -25308;
-    cause
-        .downcast_ref::<security_framework::base::Error>()
-        .is_some_and(|error| error.code() == INTERACTION_NOT_ALLOWED)
+    /// `errSecAuthFailed`: the password was wrong each time.
+    const AUTH_FAILED: i32 = -25293;
+    /// `errSecUserCanceled`.
+    const USER_CANCELED: i32 = -128;
+
+    pub(super) fn unlock() -> Result<(), KeyStoreError> {
+        let unlocked = SecKeychain::default_for_domain(SecPreferencesDomain::User)
+            .and_then(|mut keychain| keychain.unlock(None));
+        unlocked.map_err(|error| {
+            if is_locked(&error) { KeyStoreError::Locked } else { super::refused(error.to_string()) }
+        })
+    }
+
+    pub(super) fn is_locked(error: &Error) -> bool {
+        matches!(error.code(), INTERACTION_NOT_ALLOWED | AUTH_FAILED | USER_CANCELED)
+    }
+}
+
+fn unwanted() -> KeyStoreError {
+    refused("it answered too late")
 }
 
 fn refused(reason: impl Into<String>) -> KeyStoreError {
@@ -181,49 +356,6 @@ fn refused(reason: impl Into<String>) -> KeyStoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
-
-    fn hanging<T>() -> Result<T, KeyStoreError> {
-        Err(KeyStoreError::Hanging { seconds: 1 })
-    }
-
-    #[tokio::test]
-    async fn stuck_threads_are_limited_and_come_back() {
-        let keychain = OsKeychain::new(Duration::from_millis(20));
-        let mut stuck = Vec::new();
-        for _ in 0..MOST_STUCK {
-            let (release, wait) = mpsc::channel::<()>();
-            let call = keychain.call(move || wait.recv().map_err(|_| refused("released")));
-            let answer = tokio::time::timeout(Duration::from_secs(1), call).await;
-            let answer = answer.expect("the deadline is far shorter");
-            assert_eq!(answer, hanging());
-            stuck.push(release);
-        }
-        // No fourth thread: the work is not even begun.
-        assert_eq!(
-            keychain.call(|| -> Result<(), _> { unreachable!("three threads are stuck") }).await,
-            hanging()
-        );
-        // One comes back, and one more may go.
-        stuck.pop();
-        let answer = async {
-            loop {
-                match keychain.call(|| Ok(7)).await {
-                    Ok(number) => break number,
-                    Err(_) => tokio::task::yield_now().await,
-                }
-            }
-        };
-        assert_eq!(answer.await, 7);
-    }
-
-    #[tokio::test]
-    async fn quick_calls_are_never_taken_for_stuck_ones() {
-        let keychain = OsKeychain::new(Duration::from_secs(5));
-        for number in 0..100 {
-            assert_eq!(keychain.call(move || Ok(number)).await, Ok(number));
-        }
-    }
 
     #[test]
     fn content_never_shows_in_an_error() {

@@ -70,7 +70,8 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] when the directory is not the user's alone, or cannot be made.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, ProfileError> {
-        let dir = dir.into();
+        // A slash or a dot at its end would have the system follow a link.
+        let dir: PathBuf = dir.into().components().collect();
         make(&dir).map_err(|cause| failed(&dir, cause))?;
         let found = fs::symlink_metadata(&dir).map_err(|cause| failed(&dir, cause))?;
         if !found.is_dir() {

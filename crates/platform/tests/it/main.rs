@@ -2,12 +2,17 @@
 //! its own. Nothing leaves the machine.
 #![allow(clippy::unwrap_used)]
 
+mod files;
 mod http;
 #[cfg(target_os = "linux")]
 mod keychain;
 mod loopback;
+#[cfg(target_os = "linux")]
+mod process;
 mod profile;
 #[cfg(unix)]
 mod sandbox_process;
 mod socket;
+#[cfg(target_os = "linux")]
+mod strangers;
 mod tls;

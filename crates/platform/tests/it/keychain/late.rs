@@ -1,0 +1,117 @@
+//! What comes to pass after nobody waits for it any more.
+
+use super::{
+    ABSENT,
+    front::{Act, Front, member},
+    session::{Asker, Session},
+};
+use std::sync::mpsc::{self, Receiver, Sender};
+
+/// A service that holds a method back, once: it says when the call is there, and waits to be let go.
+fn holding(real: &Session, method: &'static str) -> (Front, Receiver<()>, Sender<()>) {
+    let (arrive, arrived) = mpsc::channel();
+    let (go, gone) = mpsc::channel::<()>();
+    let mut held = false;
+    let front = Front::of(real, move |_, call| {
+        if !held && member(call) == method {
+            held = true;
+            arrive.send(()).unwrap();
+            let _ = gone.recv();
+        }
+        Act::Pass
+    });
+    (front, arrived, go)
+}
+
+/// Begins to write, and gives up when `method` is held back.
+fn abandon(front: &Front, arrived: &Receiver<()>, line: &str) -> Asker {
+    let mut asker = front.session.asker(30_000, 30_000);
+    asker.say(&format!("begin {line}"));
+    arrived.recv().unwrap();
+    assert_eq!(asker.ask("abandon"), "abandoned");
+    asker
+}
+
+#[test]
+fn a_new_item_that_nobody_waits_for_is_removed_again() {
+    let real = Session::open();
+    let (front, arrived, go) = holding(&real, "CreateItem");
+    let mut asker = abandon(&front, &arrived, "write vault-1 ks1;g=1:late");
+    go.send(()).unwrap();
+    front.until("CreateItem");
+    front.until("Delete");
+    assert_eq!(real.ask("read vault-1"), "none");
+    // And the next one stays.
+    assert_eq!(asker.ask("write vault-1 ks1;g=1:next"), "written");
+    assert_eq!(real.ask("read vault-1"), "value ks1;g=1:next");
+}
+
+#[test]
+fn a_late_write_over_an_item_that_was_there_is_left() {
+    let real = Session::open();
+    assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
+    let (front, arrived, go) = holding(&real, "SetSecret");
+    let mut asker = abandon(&front, &arrived, "write vault-1 ks1;g=2:first,second");
+    go.send(()).unwrap();
+    front.until("SetSecret");
+    // It has come to its end when another change of the item is done.
+    assert_eq!(asker.ask("write vault-1 ks1;g=3:next"), "written");
+    let answered: Vec<_> = front.answered.try_iter().collect();
+    assert!(!answered.iter().any(|method| method == "Delete" || method == "CreateItem"), "{answered:?}");
+}
+
+#[test]
+fn no_change_of_an_item_is_begun_while_a_late_one_is_out() {
+    let real = Session::open();
+    assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
+    let (front, arrived, go) = holding(&real, "SetSecret");
+    let mut asker = abandon(&front, &arrived, "write vault-1 ks1;g=2:late");
+    // The newer one waits, and what is late is not written over it.
+    asker.say("begin write vault-1 ks1;g=2:newer");
+    go.send(()).unwrap();
+    assert_eq!(asker.ask("wait"), "written");
+    assert_eq!(real.ask("read vault-1"), "value ks1;g=2:newer");
+}
+
+#[test]
+fn a_change_that_nobody_waits_for_is_not_begun() {
+    for (line, next) in [
+        ("write vault-1 ks1;g=9:late", "write vault-1 ks1;g=2:next"),
+        ("write vault-2 ks1;g=9:late", "write vault-2 ks1;g=2:next"),
+        ("remove vault-1", "write vault-1 ks1;g=2:next"),
+    ] {
+        let real = Session::open();
+        assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
+        let (front, arrived, go) = holding(&real, "ReadAlias");
+        let mut asker = abandon(&front, &arrived, line);
+        go.send(()).unwrap();
+        // It has come to its end when another change of the same item has.
+        assert_eq!(asker.ask(next), "written");
+        let changes = front
+            .answered
+            .try_iter()
+            .filter(|method| matches!(method.as_str(), "CreateItem" | "SetSecret" | "Delete"));
+        assert_eq!(changes.count(), 1, "{line}: only the next one was begun");
+    }
+}
+
+#[test]
+fn a_service_that_ends_in_the_middle_is_absent() {
+    let ended = format!("{ABSENT} (the Secret Service has ended)");
+    for (line, method) in [
+        ("read vault-1", "GetSecret"),
+        ("read vault-1", "SearchItems"),
+        ("read vault-1", "ReadAlias"),
+        ("write vault-1 ks1;g=2:second", "SetSecret"),
+        ("write vault-2 ks1;g=1:first", "CreateItem"),
+        ("remove vault-1", "Delete"),
+    ] {
+        let real = Session::open();
+        assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
+        let front =
+            Front::of(&real, move |_, call| if member(call) == method { Act::Die } else { Act::Pass });
+        assert_eq!(front.session.ask(line), ended, "{line}, {method}");
+        assert_eq!(real.ask("read vault-1"), "value ks1;g=1:first");
+        assert_eq!(real.ask("read vault-2"), "none");
+    }
+}
