@@ -18,7 +18,7 @@ use tauri::{State, Window};
 pub(crate) struct Subscriptions(Mutex<(u32, HashMap<u32, JoinHandle<()>>)>);
 
 fn caller() -> Caller {
-    Caller { door: Door::Desktop, program: None }
+    Caller { door: Door::Desktop, program: None, workspace: None }
 }
 
 /// The input as bytes: the table reads every door's input the same way.
@@ -48,7 +48,8 @@ pub(crate) async fn watch(
     channel: Channel<Value>,
 ) -> Result<u32, Problem> {
     let app = desk.app().await?;
-    let mut items = table::watch(&name, |access| access == Access::Read, &bytes(&input), app)?;
+    let allowed = |access| access == Access::Read;
+    let mut items = table::watch(&name, allowed, &bytes(&input), app, caller()).await?;
     let task = tauri::async_runtime::spawn(async move {
         while let Some(item) = items.next().await {
             if channel.send(item).is_err() {
@@ -76,6 +77,6 @@ pub(crate) fn unwatch(subscriptions: State<'_, Subscriptions>, id: u32) {
 /// The bytes of a blob.
 #[tauri::command]
 pub(crate) async fn blob(desk: State<'_, Desk>, _window: Window, id: String) -> Result<Response, Problem> {
-    let blob = blobs::read(&*desk.app().await?, &id)?;
+    let blob = blobs::read(&*desk.app().await?, &caller(), &id).await?;
     Ok(Response::new(blob.bytes.to_vec()))
 }

@@ -2,8 +2,9 @@
 
 use crate::harness::World;
 use hearthkey_api::doors::client::ClientError;
-use hearthkey_api::operations::app::{HandOver, OpenLink, RetryVault, Status, WatchChanges};
+use hearthkey_api::operations::app::{HandOver, OpenLink, Status, WatchChanges};
 use hearthkey_api::operations::connections::{List, Rename, Request};
+use hearthkey_api::operations::vault::Retry;
 use hearthkey_api::problem::ProblemKind;
 use hearthkey_api::views::{TopicView, VaultWord};
 use hearthkey_sandbox::{Fault, FaultKind, Nth};
@@ -73,7 +74,7 @@ async fn what_is_not_there_is_told() {
 async fn typed_calls_come_back_typed() {
     let world = World::new().await;
     let mut client = world.client().await;
-    assert_eq!(client.call(&RetryVault {}).await.unwrap().state, VaultWord::Open);
+    assert_eq!(client.call(&Retry {}).await.unwrap().state, VaultWord::Open);
     let status = client.call(&Status {}).await.unwrap();
     assert_eq!((status.vault.state, status.workspace.unwrap().name), (VaultWord::Open, "Personal".into()));
     assert!(client.call(&List {}).await.unwrap().connections.is_empty());

@@ -10,7 +10,7 @@ use hearthkey_core::{Error, Owner, OwnerKind, Ports};
 use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Door;
 use hearthkey_domain::connection::Connection;
-use hearthkey_domain::ports::{Browser, Clock, Host, KeyStore, KeyStoreError};
+use hearthkey_domain::ports::{Browser, Clock, Host, KeyStore, KeyStoreError, KeychainProtection};
 use hearthkey_platform::entropy::KernelEntropy;
 use hearthkey_platform::http::HttpClient;
 use hearthkey_platform::loopback::LoopbackRedirects;
@@ -53,6 +53,7 @@ impl Clock for TestClock {
 pub(crate) struct TestKeychain {
     pub(crate) items: Mutex<BTreeMap<String, String>>,
     pub(crate) trouble: Mutex<Option<KeyStoreError>>,
+    pub(crate) protection: Mutex<Option<KeychainProtection>>,
 }
 
 #[async_trait]
@@ -72,6 +73,29 @@ impl KeyStore for TestKeychain {
                 Ok(())
             }
         }
+    }
+
+    async fn remove(&self, vault: &str) -> Result<(), KeyStoreError> {
+        match &*self.trouble.lock().unwrap() {
+            Some(trouble) => Err(trouble.clone()),
+            None => {
+                self.items.lock().unwrap().remove(vault);
+                Ok(())
+            }
+        }
+    }
+
+    /// The person types the right password.
+    async fn unlock(&self) -> Result<(), KeyStoreError> {
+        let mut trouble = self.trouble.lock().unwrap();
+        match trouble.take() {
+            None | Some(KeyStoreError::Locked) => Ok(()),
+            Some(other) => Err(trouble.insert(other).clone()),
+        }
+    }
+
+    async fn protection(&self) -> KeychainProtection {
+        self.protection.lock().unwrap().clone().unwrap_or(KeychainProtection::Encrypted)
     }
 }
 
@@ -142,7 +166,7 @@ impl World {
     pub(crate) async fn sign_in(&self, wish: Wish) -> Result<FlowState, Error> {
         let flow = self.app.begin_authorization(&caller(), wish).await?;
         browse(flow.authorize_url.as_str()).await;
-        let mut states = self.app.watch_authorization(flow.id)?;
+        let mut states = self.app.watch_authorization(&caller(), flow.id).await?;
         let mut last = FlowState::Waiting;
         while let Some(flow) = states.next().await {
             last = flow.state;
@@ -154,7 +178,7 @@ impl World {
     pub(crate) async fn connected(&self, label: &str) -> Connection {
         let wish = Wish { label: Some(label.to_owned()), ..self.wish() };
         match self.sign_in(wish).await.unwrap() {
-            FlowState::Connected(id) => self.app.connection(&id.to_string()).await.unwrap().0,
+            FlowState::Connected(id) => self.app.connection(&caller(), &id.to_string()).await.unwrap().0,
             other => panic!("not connected: {other:?}"),
         }
     }
@@ -182,6 +206,7 @@ fn start(folder: &tempfile::TempDir, clock: &Arc<TestClock>, keychain: &Arc<Test
         http: Arc::new(HttpClient::new().unwrap()),
         keys: keychain.clone(),
         store: Arc::new(VaultDb::open(&folder.path().join("vault.db")).unwrap()),
+        files: Arc::new(hearthkey_platform::files::DiskFiles::default()),
         browser: Arc::new(NoBrowser),
         loopback: Arc::new(LoopbackRedirects::default()),
         sandbox: None,
@@ -242,7 +267,7 @@ request = { path = "/api/key-profile" }
 "#;
 
 pub(crate) fn caller() -> Caller {
-    Caller { door: Door::Socket, program: Some("test".into()) }
+    Caller { door: Door::Socket, program: Some("test".into()), workspace: None }
 }
 
 /// Follows redirects as a browser does, and gives the last page.

@@ -36,7 +36,7 @@ async fn after_that_it_is_revoked_and_gone_even_over_a_restart() {
     world.restart().await;
     world.clock.advance(SignedDuration::from_secs(31));
     world.app.tick().await;
-    assert_eq!(world.app.connections().await.unwrap(), []);
+    assert_eq!(world.app.connections(&caller()).await.unwrap(), []);
     assert_eq!(revocations(&world), 1);
     assert!(!world.app.is_busy().await);
 }
@@ -53,5 +53,5 @@ async fn a_provider_that_cannot_be_told_does_not_keep_it() {
         kind: fault,
     }]);
     assert_eq!(world.app.disconnect(&caller(), "Demo", true).await.unwrap(), None);
-    assert_eq!(world.app.connections().await.unwrap(), []);
+    assert_eq!(world.app.connections(&caller()).await.unwrap(), []);
 }

@@ -5,14 +5,28 @@ use std::path::{Path, PathBuf};
 
 const MAY_EXPOSE: &[(&str, &str)] = &[
     ("crates/domain/src/secret.rs", "the type itself, and its mask"),
+    ("crates/vault/src/passphrase.rs", "a passphrase into Argon2id, and the identity it seals"),
+    ("crates/vault/src/age_file.rs", "a file's passphrase into scrypt"),
     ("crates/core/src/codec.rs", "a credential on its way to be sealed"),
-    ("crates/core/src/tokens.rs", "into a request's header, and out of its reply"),
+    (
+        "crates/core/src/tokens.rs",
+        "into a request's header, and out of its reply; a secret on its way to be sealed",
+    ),
     ("crates/core/src/oauth.rs", "token requests: codes, verifiers, tokens and client secrets"),
-    ("crates/core/src/authorize.rs", "a verifier on its way to be sealed"),
-    ("crates/core/src/authorize/client.rs", "a client secret on its way to be sealed"),
     ("crates/core/src/credentials.rs", "a typed key is checked against its field's pattern"),
     ("crates/core/src/vault_gate.rs", "the vault key, from the keychain into the vault"),
+    ("crates/core/src/lock.rs", "a recovery kit is read; the vault key, back into the keychain"),
+    (
+        "crates/core/src/passphrase.rs",
+        "a new passphrase is measured; the vault key, from the keychain into a slot",
+    ),
+    ("crates/core/src/recovery.rs", "the kit's key, onto its sheet"),
+    ("crates/core/src/rotation.rs", "the vault key, from the keychain to its successor"),
+    ("crates/core/src/portable.rs", "the length of a file's passphrase"),
+    ("crates/core/src/portable/format.rs", "a client secret, into the content of an encrypted file"),
+    ("crates/core/src/portable/import.rs", "an age identity is read"),
     ("crates/platform/src/keychain.rs", "the vault key, into the keychain"),
+    ("crates/platform/src/files.rs", "a recovery kit, into the file a person named"),
     ("crates/api/src/secret_input.rs", "the client's side of the socket"),
 ];
 

@@ -36,7 +36,7 @@ async fn accounts_of_one_service_get_names_of_their_own() {
     let world = World::new().await;
     for label in ["Sandbox", "Sandbox 2"] {
         world.sign_in(world.wish()).await.unwrap();
-        assert!(world.app.connection(label).await.is_ok(), "{label}");
+        assert!(world.app.connection(&caller(), label).await.is_ok(), "{label}");
     }
     let taken = Wish { label: Some("SANDBOX".into()), ..world.wish() };
     let refused = world.sign_in(taken).await.unwrap_err();
@@ -85,7 +85,7 @@ async fn a_state_works_once_even_for_many_at_once() {
     }
     assert_eq!(connected, 1);
     assert_eq!(world.token_requests("authorization_code"), ["issued"]);
-    assert_eq!(world.app.connections().await.unwrap().len(), 1);
+    assert_eq!(world.app.connections(&caller()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_sign_in_that_is_declined_says_so() {
     let iss = world.sandbox.base_url();
     let denied = format!("{}?error=access_denied&state={state}&iss={iss}", flow.redirect_uri);
     assert!(browse(&denied).await.1.contains("The sign-in was declined"));
-    let ended = world.app.authorization(flow.id).unwrap().state;
+    let ended = world.app.authorization(&caller(), flow.id).await.unwrap().state;
     assert_eq!(failure(ended), (ErrorKind::ProviderRejected, "the sign-in was declined".into()));
 }
 
@@ -119,8 +119,8 @@ async fn a_sign_in_survives_a_restart_and_ends_after_ten_minutes() {
     world.app.resume_authorizations().await.unwrap();
     let (status, page) = browse(flow.authorize_url.as_str()).await;
     assert_eq!(status, 200, "{page}");
-    assert_eq!(world.app.connections().await.unwrap().len(), 1);
-    let mut states = world.app.watch_authorization(late.id).unwrap();
+    assert_eq!(world.app.connections(&caller()).await.unwrap().len(), 1);
+    let mut states = world.app.watch_authorization(&caller(), late.id).await.unwrap();
     assert_eq!(states.next().await.unwrap().state, FlowState::Waiting);
     world.clock.advance(SignedDuration::from_mins(11));
     let ended = states.next().await.unwrap().state;
@@ -131,8 +131,8 @@ async fn a_sign_in_survives_a_restart_and_ends_after_ten_minutes() {
 async fn a_sign_in_that_is_given_up_lets_its_port_go() {
     let world = World::new().await;
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
-    world.app.cancel_authorization(flow.id).await.unwrap();
-    assert_eq!(world.app.authorization(flow.id).unwrap().state, FlowState::Cancelled);
+    world.app.cancel_authorization(&caller(), flow.id).await.unwrap();
+    assert_eq!(world.app.authorization(&caller(), flow.id).await.unwrap().state, FlowState::Cancelled);
     let port = flow.redirect_uri.port().unwrap();
     let free = async {
         while tokio::net::TcpListener::bind(("127.0.0.1", port)).await.is_err() {
@@ -140,7 +140,7 @@ async fn a_sign_in_that_is_given_up_lets_its_port_go() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), free).await.expect("the port is free again");
-    assert_eq!(world.app.connections().await.unwrap(), []);
+    assert_eq!(world.app.connections(&caller()).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn what_the_token_endpoint_does_is_told_in_words() {
         let (found, message) = failure(world.sign_in(world.wish()).await.unwrap());
         assert_eq!(found, expected, "{kind:?}: {message}");
         assert!(message.contains(words), "{kind:?}: {message}");
-        assert_eq!(world.app.connections().await.unwrap(), []);
+        assert_eq!(world.app.connections(&caller()).await.unwrap(), []);
     }
 }
 
@@ -196,7 +196,7 @@ async fn signing_in_anew_keeps_the_connection() {
     assert!(!world.app.test_connection(&caller(), "Demo").await.unwrap().ok);
     let again = Wish { connector: "sandbox".into(), reconnect: Some("Demo".into()), ..Wish::default() };
     assert_eq!(world.sign_in(again).await.unwrap(), FlowState::Connected(before.id));
-    let (after, _) = world.app.connection("Demo").await.unwrap();
+    let (after, _) = world.app.connection(&caller(), "Demo").await.unwrap();
     assert_eq!((after.status, after.created_at), (Status::Active, before.created_at));
     assert!(world.app.test_connection(&caller(), "Demo").await.unwrap().ok);
 }
@@ -208,7 +208,7 @@ async fn signing_in_anew_as_somebody_else_is_refused() {
     let again = Wish { reconnect: Some("Demo".into()), ..world.wish() };
     let flow = world.app.begin_authorization(&caller(), again).await.unwrap();
     browse(&format!("{}&login_hint=ben@ost.example", flow.authorize_url)).await;
-    let (kind, message) = failure(world.app.authorization(flow.id).unwrap().state);
+    let (kind, message) = failure(world.app.authorization(&caller(), flow.id).await.unwrap().state);
     assert_eq!(kind, ErrorKind::Conflict);
     assert_eq!(message, "Demo belongs to anna@studio-nord.example, and the sign-in was as ben@ost.example");
     assert!(world.app.test_connection(&caller(), "Demo").await.unwrap().ok, "the old sign-in still works");
@@ -259,7 +259,10 @@ async fn a_client_that_was_mistyped_costs_no_connection_its_own() {
         "it is renewed with its own client"
     );
     world.sign_in(wish("Next", None)).await.unwrap();
-    assert!(world.app.connection("Next").await.is_ok(), "the proven client is the one that is remembered");
+    assert!(
+        world.app.connection(&caller(), "Next").await.is_ok(),
+        "the proven client is the one that is remembered"
+    );
 }
 
 /// A service with clients of one's own, and one with keys, both at the sandbox.

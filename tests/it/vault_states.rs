@@ -34,7 +34,7 @@ async fn a_keychain_in_trouble_is_named_and_all_is_well_after() {
         *world.keychain.trouble.lock().unwrap() = Some(trouble);
         assert_eq!(state(&world).await, name);
         assert_eq!(use_it(&world).await, Err(ErrorKind::KeychainUnavailable));
-        assert_eq!(world.app.connections().await.unwrap().len(), 1, "the list needs no key");
+        assert_eq!(world.app.connections(&caller()).await.unwrap().len(), 1, "the list needs no key");
         *world.keychain.trouble.lock().unwrap() = None;
         assert_eq!(state(&world).await, VaultWord::Open);
         assert_eq!(use_it(&world).await, Ok(200));
@@ -78,19 +78,19 @@ async fn a_first_start_without_keychain_founds_nothing() {
     let world = World::new().await;
     *world.keychain.trouble.lock().unwrap() = Some(KeyStoreError::Locked);
     assert_eq!(state(&world).await, VaultWord::KeychainLocked);
-    assert!(world.app.workspace().await.is_err());
+    assert!(world.app.workspace(&caller()).await.is_err());
     *world.keychain.trouble.lock().unwrap() = None;
     assert_eq!(state(&world).await, VaultWord::Open);
-    assert_eq!(world.app.workspace().await.unwrap().name, "Personal");
+    assert_eq!(world.app.workspace(&caller()).await.unwrap().name, "Personal");
 }
 
 #[tokio::test]
 async fn a_glance_asks_nobody_and_the_changes_tell_the_rest() {
     let world = World::new().await;
     let mut changes = world.app.watch_changes();
-    assert_eq!(world.app.glance_at_vault(), Glance::Opening);
+    assert_eq!(world.app.glance_at_vault().await.unwrap(), Glance::Opening);
     while changes.next().await.unwrap() != Topic::Vault {}
-    assert_eq!(world.app.glance_at_vault(), Glance::Open);
+    assert_eq!(world.app.glance_at_vault().await.unwrap(), Glance::Open);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_return_to_a_closed_vault_waits_for_it() {
     *world.keychain.trouble.lock().unwrap() = None;
     assert_eq!(state(&world).await, VaultWord::Open);
     assert_eq!(browse(flow.authorize_url.as_str()).await.0, 200);
-    assert_eq!(world.app.connections().await.unwrap().len(), 1);
+    assert_eq!(world.app.connections(&caller()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -118,11 +118,11 @@ async fn a_removal_waits_for_the_vault_so_that_the_provider_is_told() {
     world.clock.advance(jiff::SignedDuration::from_secs(31));
     *world.keychain.trouble.lock().unwrap() = Some(KeyStoreError::Locked);
     world.app.tick().await;
-    assert_eq!(world.app.connections().await.unwrap().len(), 1);
+    assert_eq!(world.app.connections(&caller()).await.unwrap().len(), 1);
     *world.keychain.trouble.lock().unwrap() = None;
     assert_eq!(state(&world).await, VaultWord::Open);
     world.app.tick().await;
-    assert_eq!(world.app.connections().await.unwrap(), []);
+    assert_eq!(world.app.connections(&caller()).await.unwrap(), []);
     assert!(world.sandbox.journal().iter().any(|entry| entry.path == "/revoke"));
 }
 

@@ -38,6 +38,8 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + 'static 
     const NAME: &'static str;
     /// What it may do.
     const ACCESS: Access;
+    /// Whether it is done while Hearthkey is locked: only what shows that state, or leads out of it.
+    const WHILE_LOCKED: bool = false;
 }
 
 /// An operation that answers once.
@@ -65,5 +67,9 @@ pub trait Watch: Operation {
     ///
     /// # Errors
     /// [`Problem`], when there is nothing to watch.
-    fn run(self, app: Arc<Hearthkey>) -> Result<BoxStream<'static, Self::Item>, Problem>;
+    fn run(
+        self,
+        app: Arc<Hearthkey>,
+        caller: Caller,
+    ) -> impl Future<Output = Result<BoxStream<'static, Self::Item>, Problem>> + Send;
 }

@@ -6,6 +6,9 @@ pub mod blobs;
 pub mod connections;
 pub mod connectors;
 pub mod credentials;
+pub mod portable;
+pub mod vault;
+pub mod workspaces;
 
 use crate::Problem;
 use schemars::JsonSchema;
@@ -27,9 +30,13 @@ where
 /// Declares an operation that answers once.
 macro_rules! call {
     ($name:ident, $operation:literal, $access:ident, $output:ty, |$input:ident, $app:ident, $caller:pat_param| $body:expr) => {
+        call!($name, $operation, $access, while_locked: false, $output, |$input, $app, $caller| $body);
+    };
+    ($name:ident, $operation:literal, $access:ident, while_locked: $locked:literal, $output:ty, |$input:ident, $app:ident, $caller:pat_param| $body:expr) => {
         impl crate::operation::Operation for $name {
             const NAME: &'static str = $operation;
             const ACCESS: crate::operation::Access = crate::operation::Access::$access;
+            const WHILE_LOCKED: bool = $locked;
         }
 
         impl crate::operation::Call for $name {

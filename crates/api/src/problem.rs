@@ -29,6 +29,8 @@ words! {
         KeychainUnavailable,
         /// The vault key is lost or another vault's.
         KeyLost,
+        /// Hearthkey is locked.
+        Locked,
         /// Another process owns the profile.
         ProfileInUse,
         /// The profile was written by a newer Hearthkey.
@@ -57,6 +59,7 @@ impl ProblemKind {
             Self::UpstreamUnavailable => ("upstream_unavailable", 503, "The service cannot be reached"),
             Self::KeychainUnavailable => ("keychain_unavailable", 503, "The keychain is not available"),
             Self::KeyLost => ("key_lost", 500, "The vault key does not open this"),
+            Self::Locked => ("locked", 423, "Hearthkey is locked"),
             Self::ProfileInUse => ("profile_in_use", 409, "Another process owns the profile"),
             Self::IncompatibleProfile => {
                 ("incompatible_profile", 409, "A newer Hearthkey wrote this profile")

@@ -38,6 +38,14 @@ pub fn on_the_wire<S: Serializer>(secret: &Option<SecretInput>, serializer: S) -
     }
 }
 
+/// Writes a secret of an input for the owner to read.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn one_on_the_wire<S: Serializer>(secret: &SecretInput, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.0.expose())
+}
+
 /// Writes the named secrets of an input for the owner to read.
 ///
 /// # Errors

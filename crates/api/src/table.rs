@@ -3,7 +3,9 @@
 use crate::Problem;
 use crate::input::read;
 use crate::operation::{Access, Call, Kind, Operation, Watch};
-use crate::operations::{app, authorizations, blobs, connections, connectors, credentials};
+use crate::operations::{
+    app, authorizations, blobs, connections, connectors, credentials, portable, vault, workspaces,
+};
 use crate::problem::ProblemKind;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -41,6 +43,7 @@ macro_rules! table {
         ) -> Result<Value, Problem> {
             match name {
                 $(<$call as Operation>::NAME if allowed(<$call as Operation>::ACCESS) => {
+                    pass::<$call>(&app, &caller).await?;
                     answered(read::<$call>(input)?.run(app, caller).await?)
                 })*
                 _ => Err(unknown(name)),
@@ -51,15 +54,17 @@ macro_rules! table {
         ///
         /// # Errors
         /// [`Problem`], the operation's own or that there is no such operation for this door.
-        pub fn watch(
+        pub async fn watch(
             name: &str,
             allowed: impl Fn(Access) -> bool,
             input: &[u8],
             app: Arc<Hearthkey>,
+            caller: Caller,
         ) -> Result<BoxStream<'static, Value>, Problem> {
             match name {
                 $(<$watch as Operation>::NAME if allowed(<$watch as Operation>::ACCESS) => {
-                    let items = read::<$watch>(input)?.run(app)?;
+                    pass::<$watch>(&app, &caller).await?;
+                    let items = read::<$watch>(input)?.run(app, caller).await?;
                     Ok(items.filter_map(async |item| answered(item).ok()).boxed())
                 })*
                 _ => Err(unknown(name)),
@@ -107,7 +112,6 @@ macro_rules! table {
 table! {
     calls: [
         app::Status,
-        app::RetryVault,
         app::Doctor,
         app::HandOver,
         app::ShowWindow,
@@ -125,11 +129,37 @@ table! {
         authorizations::Begin,
         authorizations::Reopen,
         authorizations::Cancel,
+        vault::Show,
+        vault::Retry,
+        vault::Lock,
+        vault::Unlock,
+        vault::Touch,
+        vault::Rotate,
+        vault::Settings,
+        vault::SetPassphrase,
+        vault::RemovePassphrase,
+        vault::MakeRecoveryKit,
+        vault::TestRecoveryKit,
+        portable::Export,
+        portable::Import,
+        workspaces::List,
+        workspaces::Add,
+        workspaces::Rename,
+        workspaces::Switch,
+        workspaces::Destroy,
     ]
     watches: [
         app::WatchChanges,
         authorizations::Follow,
     ]
+}
+
+/// The one place where callers wait outside a locked Hearthkey.
+async fn pass<O: Operation>(app: &Hearthkey, caller: &Caller) -> Result<(), Problem> {
+    if O::WHILE_LOCKED {
+        return Ok(());
+    }
+    Ok(app.pass_door(caller, O::ACCESS != Access::Read).await?)
 }
 
 fn answered(output: impl serde::Serialize) -> Result<Value, Problem> {

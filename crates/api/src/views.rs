@@ -5,11 +5,14 @@ mod app;
 mod authorization;
 mod connection;
 mod connector;
+mod portable;
+mod vault;
+mod workspace;
 
 pub use activity::{ActivityView, DeedWord, DoorWord};
 pub use app::{
-    AppStatus, ChangeView, CheckView, DoctorReport, FindingWord, OwnerView, OwnerWord, TopicView, VaultView,
-    VaultWord, WorkspaceView,
+    AppStatus, ChangeView, CheckView, DoctorReport, FindingWord, OwnerView, OwnerWord, TopicView, UnlockWays,
+    VaultView, VaultWord,
 };
 pub use authorization::{AuthorizationState, AuthorizationView};
 pub use connection::{
@@ -20,3 +23,6 @@ pub use connector::{
     ClientNeed, ConnectorList, ConnectorView, FieldView, FieldWord, LinkView, MethodView, ScopeView,
     SecretNeed, StepView,
 };
+pub use portable::{ExportView, ImportItemView, ImportReport, OutcomeWord};
+pub use vault::{RecoveryWord, RotatedView, SafetyView};
+pub use workspace::{WorkspaceEntryView, WorkspaceList, WorkspaceView};

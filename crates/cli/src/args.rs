@@ -1,5 +1,15 @@
 //! What can be typed.
 
+mod portable;
+mod vault;
+mod workspaces;
+
+pub(crate) use portable::{Export, Import};
+pub(crate) use vault::{
+    Lock, Passphrase, PassphraseCommand, Recovery, RecoveryCommand, RemovePassphrase, SetPassphrase, Unlock,
+};
+pub(crate) use workspaces::{Workspaces, WorkspacesCommand};
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -11,14 +21,15 @@ Examples:
   hearthkey list
   hearthkey request Sandbox /api/events            call the API; the token stays here
   hearthkey request Sandbox /api/contacts -d '{\"name\":\"Ada\",\"email\":\"ada@example.com\"}'
+  hearthkey --workspace Work list                  what is connected in another workspace
 
 Exit codes:
-  0 done                    6 sign in again            10 vault key lost
-  1 fault in Hearthkey      7 the service refused,     11 profile in use
-  2 input has to change       or a test failed         12 profile of a newer
-  3 no such thing           8 service out of reach        Hearthkey
+  0 done                    6 sign in again            11 profile in use
+  1 fault in Hearthkey      7 the service refused,     12 profile of a newer
+  2 input has to change       or a test failed            Hearthkey
+  3 no such thing           8 service out of reach     13 locked: hearthkey unlock
   4 conflict                9 keychain not available  130 interrupted
-  5 not allowed";
+  5 not allowed            10 vault key lost";
 
 /// Connect your accounts once, keep the keys at home, use them from here.
 #[derive(Debug, Parser)]
@@ -27,6 +38,10 @@ pub(crate) struct Cli {
     /// The profile's directory [default: the desktop app's]
     #[arg(long, global = true, env = "HEARTHKEY_PROFILE", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) profile: Option<PathBuf>,
+
+    /// The workspace to act in, by its name [default: the current one]
+    #[arg(long, global = true, env = "HEARTHKEY_WORKSPACE", value_name = "NAME")]
+    pub(crate) workspace: Option<String>,
 
     /// Print JSON: results on standard output, problems on standard error
     #[arg(long, global = true)]
@@ -57,10 +72,31 @@ pub(crate) enum Command {
     Restore(One),
     /// List the services that can be connected
     Services,
+    /// List the workspaces, make, name, switch and remove them
+    Workspaces(Workspaces),
+    /// Lock: drop the keys until you unlock
+    Lock(Lock),
+    /// Unlock: with the passphrase, the recovery kit, or the keychain
+    Unlock(Unlock),
+    /// Set, change or remove the passphrase
+    Passphrase(Passphrase),
+    /// Make and test a recovery kit: the way in when keychain or passphrase is lost
+    Recovery(Recovery),
+    /// Replace every key of the vault
+    #[command(after_help = "\
+Example:
+  hearthkey rotate
+
+Connections stay as they are. What was removed before opens with no older copy of the vault after.")]
+    Rotate,
+    /// Write connections with their secrets into an encrypted file
+    Export(Export),
+    /// Add the connections of such a file
+    Import(Import),
     /// Own the profile without a window: for servers, and for other commands when the app is not running
     Serve(Serve),
     /// Check everything a connection needs, and say how to fix what is not right
-    Doctor,
+    Doctor(Doctor),
     /// Print a completion script for your shell
     #[command(
         after_help = "Example:\n  hearthkey completions bash > ~/.local/share/bash-completion/completions/hearthkey"
@@ -177,6 +213,24 @@ pub(crate) struct Disconnect {
     /// Remove it at once, without undo
     #[arg(long)]
     pub(crate) now: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hearthkey doctor
+  hearthkey doctor --json | jq -r '.checks[] | select(.finding != \"fine\") | .fix'
+  hearthkey doctor --restore      when vault.db is damaged; Hearthkey has to be ended
+
+Advice leaves the exit code at 0. Trouble exits with the code a command would: 9 the keychain,
+10 the vault's key or a sealed row, 1 anything else.")]
+pub(crate) struct Doctor {
+    /// Put the newest copy of vault.db in the place of the one that is there, which is kept aside
+    #[arg(long)]
+    pub(crate) restore: bool,
+    /// Do not ask before that
+    #[arg(long, requires = "restore")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

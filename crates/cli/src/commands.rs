@@ -2,8 +2,14 @@
 
 mod connect;
 mod connections;
+mod doctor;
+mod passphrase;
+mod portable;
+mod recovery;
 mod request;
 mod serve;
+mod vault;
+mod workspaces;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -15,18 +21,25 @@ use hearthkey_engine::{Profile, reach};
 pub(crate) struct Session {
     pub(crate) profile: Profile,
     pub(crate) output: Output,
+    /// The workspace to act in; the current one if left out.
+    pub(crate) workspace: Option<String>,
 }
 
 impl Session {
     async fn client(&self) -> Result<Client, Failure> {
-        Ok(reach::owner_or_serve(&self.profile).await?)
+        Ok(reach::owner_or_serve(&self.profile).await?.acting_in(self.workspace.as_deref()))
+    }
+
+    /// After an owner was lost.
+    async fn next_client(&self) -> Result<Client, Failure> {
+        Ok(reach::next_owner(&self.profile).await?.acting_in(self.workspace.as_deref()))
     }
 
     /// Calls an operation; one that looks once more if the owner ended just then. What may have had an effect is not repeated.
     async fn call<C: Call>(&self, input: &C) -> Result<C::Output, Failure> {
         match self.client().await?.call(input).await {
             Err(ClientError::Broken(_)) if C::ACCESS == Access::Read => {
-                Ok(reach::next_owner(&self.profile).await?.call(input).await?)
+                Ok(self.next_client().await?.call(input).await?)
             }
             outcome => Ok(outcome?),
         }

@@ -19,6 +19,15 @@ impl Failure {
         Self::Problem(Problem::new(ProblemKind::InvalidInput, Some(detail.into()), None))
     }
 
+    pub(crate) fn with_hint(kind: ProblemKind, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Problem(Problem::new(kind, Some(detail.into()), Some(hint.into())))
+    }
+
+    /// Whether it is the owner's answer of this kind.
+    pub(crate) fn is(&self, kind: ProblemKind) -> bool {
+        matches!(self, Self::Problem(problem) if problem.kind == kind)
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Told(code) => *code,
@@ -29,6 +38,8 @@ impl Failure {
 
 /// The exit code of a test that failed or a reply of 400 and above.
 pub(crate) const REFUSED: u8 = 7;
+/// The exit code of what is done but for sealed rows that do not open.
+pub(crate) const KEY_LOST: u8 = 10;
 
 fn exit_code(kind: ProblemKind) -> u8 {
     match kind {
@@ -41,9 +52,10 @@ fn exit_code(kind: ProblemKind) -> u8 {
         ProblemKind::ProviderRejected => REFUSED,
         ProblemKind::RateLimited | ProblemKind::UpstreamUnavailable => 8,
         ProblemKind::KeychainUnavailable => 9,
-        ProblemKind::KeyLost => 10,
+        ProblemKind::KeyLost => KEY_LOST,
         ProblemKind::ProfileInUse => 11,
         ProblemKind::IncompatibleProfile => 12,
+        ProblemKind::Locked => 13,
     }
 }
 

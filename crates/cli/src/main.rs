@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod failure;
+mod new_file;
 mod output;
 mod secrets;
 
@@ -38,7 +39,8 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::input(format!("no threads can be started: {error}")))?;
     let profile = hearthkey_engine::open_profile(cli.profile)?;
-    let session = Session { profile, output };
+    let workspace = cli.workspace.filter(|name| !name.is_empty());
+    let session = Session { profile, output, workspace };
     let done = runtime.block_on(async {
         match cli.command {
             Command::Connect(args) => session.connect(args).await,
@@ -50,8 +52,16 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Disconnect(args) => session.disconnect(args).await,
             Command::Restore(args) => session.restore(args).await,
             Command::Services => session.services().await,
+            Command::Workspaces(args) => session.workspaces(args).await,
+            Command::Lock(args) => session.lock(args).await,
+            Command::Unlock(args) => session.unlock(args).await,
+            Command::Passphrase(args) => session.passphrase(args).await,
+            Command::Recovery(args) => session.recovery(args).await,
+            Command::Rotate => session.rotate().await,
+            Command::Export(args) => session.export(args).await,
+            Command::Import(args) => session.import(args).await,
             Command::Serve(args) => session.serve(args).await,
-            Command::Doctor => session.doctor().await,
+            Command::Doctor(args) => session.doctor(args).await,
             Command::Completions { .. } => Ok(()),
         }
     });

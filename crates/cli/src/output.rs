@@ -51,6 +51,19 @@ impl Output {
         }
     }
 
+    /// Asks a person something that is no secret, if there is one to ask; the answer is a line.
+    pub(crate) fn ask(self, question: &str) -> Option<String> {
+        if self.json || !crate::secrets::is_interactive() {
+            return None;
+        }
+        let mut err = anstream::stderr().lock();
+        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        let mut line = String::new();
+        // Where nothing can be read, nothing was answered.
+        let _ = std::io::stdin().read_line(&mut line);
+        Some(line.trim().to_owned())
+    }
+
     /// Tells what is under way on standard error: in words, or to a program as one line of JSON.
     pub(crate) fn progress(self, value: &impl Serialize, words: &str) {
         if self.json {
@@ -129,15 +142,40 @@ pub(crate) fn deed_words(deed: DeedWord) -> &'static str {
         DeedWord::Disconnected => "Disconnected",
         DeedWord::Restored => "Brought back",
         DeedWord::Revoked => "Ended at the service",
+        DeedWord::Locked => "Locked",
+        DeedWord::Unlocked => "Unlocked",
+        DeedWord::KeysRotated => "Keys replaced",
+        DeedWord::PassphraseSet => "Passphrase set",
+        DeedWord::PassphraseRemoved => "Passphrase removed",
+        DeedWord::RecoveryKitMade => "Recovery kit written",
+        DeedWord::RecoveryKitTested => "Recovery kit tested",
+        DeedWord::WorkspaceAdded => "Workspace made",
+        DeedWord::WorkspaceRenamed => "Workspace renamed",
+        DeedWord::WorkspaceDestroyed => "Workspace destroyed",
+        DeedWord::Exported => "Exported",
+        DeedWord::Imported => "Imported",
         DeedWord::RevokeFailed => "Could not end at the service",
     }
 }
 
 /// A sign before a sentence: whether it is good news.
 pub(crate) fn mark(good: bool) -> impl Display {
-    let colour = if good { AnsiColor::Green } else { AnsiColor::Red };
+    if good { sign(AnsiColor::Green, "✓") } else { sign(AnsiColor::Red, "✗") }
+}
+
+/// A sign before a sentence that is advice.
+pub(crate) fn advice_mark() -> impl Display {
+    sign(AnsiColor::Yellow, "!")
+}
+
+fn sign(colour: AnsiColor, sign: &str) -> String {
     let style = Style::new().fg_color(Some(colour.into()));
-    format!("{style}{}{style:#}", if good { "✓" } else { "✗" })
+    format!("{style}{sign}{style:#}")
+}
+
+/// A number of things, as `1 connection` or `3 connections`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// How long ago, or how far ahead, in one word or two.

@@ -109,9 +109,9 @@ impl Hearthkey {
         caller: &Caller,
         wish: Wish,
     ) -> Result<Authorization, Error> {
-        let vault = self.vault().await?;
-        let workspace = self.workspace_id().await?;
-        let (wish, reconnect) = self.wish_to_reconnect(wish).await?;
+        self.vault().await?;
+        let workspace = self.workspace_id(caller).await?;
+        let (wish, reconnect) = self.wish_to_reconnect(caller, wish).await?;
         let prepared = self
             .prepare(&wish.connector, wish.method.as_deref(), &wish.values, wish.label.as_deref())
             .await?;
@@ -166,9 +166,8 @@ impl Hearthkey {
             oauth.authorize_parameters.iter(),
         );
         let (ws, row) = (workspace.to_string(), id.to_string());
-        let sealed = vault
-            .seal(place::verifier(&ws, &row, &server.issuer, &flow), verifier.expose().as_bytes())
-            .map_err(|_| Error::Internal("a code verifier could not be sealed"))?;
+        let sealing = self.sealing().await?;
+        let sealed = sealing.seal(place::verifier(&ws, &row, &server.issuer, &flow), &verifier)?;
         let pending = PendingAuthorization {
             id,
             workspace,
@@ -186,8 +185,10 @@ impl Hearthkey {
             expires_at,
         };
         self.ports.store.begin_authorization(pending, sealed).await?;
+        drop(sealing);
         let authorization = Authorization {
             id,
+            workspace,
             connector: manifest.id.clone(),
             authorize_url,
             redirect_uri,
@@ -202,7 +203,7 @@ impl Hearthkey {
         if wish.open_browser && self.ports.browser.open(&authorization.authorize_url).await.is_ok() {
             self.flows.browser_opened(id);
         }
-        self.authorization(id)
+        self.authorization(caller, id).await
     }
 
     /// Refuses to sign a connection in at another place: what uses it sends its data there.
@@ -225,9 +226,13 @@ impl Hearthkey {
     }
 
     /// Completes the wish to sign a connection in anew with what the connection already knows.
-    async fn wish_to_reconnect(&self, mut wish: Wish) -> Result<(Wish, Option<Connection>), Error> {
+    async fn wish_to_reconnect(
+        &self,
+        caller: &Caller,
+        mut wish: Wish,
+    ) -> Result<(Wish, Option<Connection>), Error> {
         let Some(name) = &wish.reconnect else { return Ok((wish, None)) };
-        let known = self.find(name).await?;
+        let known = self.find(caller, name).await?;
         if known.connector != wish.connector {
             let expected = format!("{} is a connection of {}", known.label, self.connector_name(&known));
             return Err(Error::Input { field: "connector".into(), expected });
@@ -252,20 +257,22 @@ impl Hearthkey {
     ///
     /// # Errors
     /// When it is not known.
-    pub async fn cancel_authorization(&self, id: AuthorizationId) -> Result<(), Error> {
-        let was_open = self.ports.store.cancel_authorization(id).await?;
+    pub async fn cancel_authorization(&self, caller: &Caller, id: AuthorizationId) -> Result<(), Error> {
+        let workspace = self.workspace_id(caller).await?;
+        let was_open = self.ports.store.cancel_authorization(workspace, id).await?;
         if was_open {
             self.flows.advance(id, FlowState::Cancelled);
         }
-        self.flows.get(id).map(|_| ())
+        self.authorization(caller, id).await.map(drop)
     }
 
     /// A sign-in, as it is now.
     ///
     /// # Errors
     /// When it is not known.
-    pub fn authorization(&self, id: AuthorizationId) -> Result<Authorization, Error> {
-        let flow = self.flows.get(id)?.borrow().clone();
+    pub async fn authorization(&self, caller: &Caller, id: AuthorizationId) -> Result<Authorization, Error> {
+        let workspace = self.workspace_id(caller).await?;
+        let flow = self.flows.get(workspace, id)?.borrow().clone();
         Ok(flow.at(self.now()))
     }
 
@@ -273,8 +280,8 @@ impl Hearthkey {
     ///
     /// # Errors
     /// When it does not wait any more, began in an earlier process, or no browser could be started.
-    pub async fn reopen_authorization(&self, id: AuthorizationId) -> Result<(), Error> {
-        let flow = self.authorization(id)?;
+    pub async fn reopen_authorization(&self, caller: &Caller, id: AuthorizationId) -> Result<(), Error> {
+        let flow = self.authorization(caller, id).await?;
         if flow.state != FlowState::Waiting || flow.resumed {
             return Err(Error::Cancelled);
         }
@@ -287,8 +294,13 @@ impl Hearthkey {
     ///
     /// # Errors
     /// When it is not known.
-    pub fn watch_authorization(&self, id: AuthorizationId) -> Result<FlowStream, Error> {
-        self.flows.get(id).map(|receiver| FlowStream::new(receiver, self.ports.clock.clone()))
+    pub async fn watch_authorization(
+        &self,
+        caller: &Caller,
+        id: AuthorizationId,
+    ) -> Result<FlowStream, Error> {
+        let receiver = self.flows.get(self.workspace_id(caller).await?, id)?;
+        Ok(FlowStream::new(receiver, self.ports.clock.clone()))
     }
 
     /// Listens again for the returns of sign-ins that were under way when the last owner ended.
@@ -297,7 +309,8 @@ impl Hearthkey {
     /// When the stored flows cannot be read. A port that is taken meanwhile is no error: that flow ends by its time.
     pub async fn resume_authorizations(self: &Arc<Self>) -> Result<(), Error> {
         let now = self.now();
-        let caller = Caller { door: hearthkey_domain::activity::Door::Redirect, program: None };
+        let door = hearthkey_domain::activity::Door::Redirect;
+        let caller = Caller { door, ..Caller::background() };
         for pending in self.ports.store.open_authorizations(now).await? {
             let arrival = Arc::new(Arrival::new(self, pending.id, &caller, pending.state_digest.clone()));
             let (port, given_up) = (pending.redirect_uri.port(), arrival.given_up());
@@ -307,6 +320,7 @@ impl Hearthkey {
             }
             let resumed = Authorization {
                 id: pending.id,
+                workspace: pending.workspace,
                 connector: pending.connector,
                 authorize_url: pending.server.authorization_endpoint,
                 redirect_uri: pending.redirect_uri,
@@ -318,6 +332,18 @@ impl Hearthkey {
             self.flows.add(resumed, given_up, now);
         }
         Ok(())
+    }
+
+    /// Where a stored flow is to end, as its verifier's seal has it.
+    pub(crate) async fn flow_of(&self, pending: &PendingAuthorization) -> Result<String, Error> {
+        let missing = || Error::NotFound { what: "connector", name: pending.connector.clone() };
+        let manifest = self.catalog.get(&pending.connector).ok_or_else(missing)?;
+        let base = api_base(manifest, &pending.values)?;
+        let policy = egress_policy(manifest, &base, Some(&pending.server))
+            .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
+        let (client_id, _) =
+            self.client_credentials(pending.workspace, &pending.client, &pending.server).await?;
+        Ok(flow_text(&policy, &pending.server, &client_id, &pending.redirect_uri))
     }
 
     /// The authorization server of a method: from the manifest, or from the metadata its issuer publishes.

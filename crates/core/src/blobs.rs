@@ -32,6 +32,10 @@ impl Blobs {
         change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    pub(crate) fn forget_all(&self) {
+        self.with(BTreeMap::clear);
+    }
+
     pub(crate) fn forget_old(&self, now: Timestamp) {
         self.with(|blobs| blobs.retain(|_, blob| blob.kept_since.duration_until(now) < LIFETIME));
     }

@@ -14,6 +14,8 @@ pub enum Topic {
     Connectors,
     /// The state of the vault.
     Vault,
+    /// The workspaces.
+    Workspaces,
 }
 
 pub(crate) struct Changes(broadcast::Sender<Topic>);

@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-enum Written<'a> {
+pub(crate) enum Written<'a> {
     Oauth2 {
         access_token: Cow<'a, str>,
         refresh_token: Option<Cow<'a, str>>,
@@ -24,18 +24,40 @@ enum Written<'a> {
     },
 }
 
+impl<'a> Written<'a> {
+    pub(crate) fn of(credential: &'a Credential) -> Self {
+        match credential {
+            Credential::OAuth2(tokens) => Written::Oauth2 {
+                access_token: tokens.access_token.expose().into(),
+                refresh_token: tokens.refresh_token.as_ref().map(|token| token.expose().into()),
+                expires_at: tokens.expires_at,
+                scopes: tokens.scopes.as_slice().into(),
+            },
+            Credential::Keys(keys) => Written::Keys {
+                keys: keys.iter().map(|(name, key)| (name.as_str().into(), key.expose().into())).collect(),
+            },
+        }
+    }
+
+    pub(crate) fn into_credential(self) -> Credential {
+        match self {
+            Written::Oauth2 { access_token, refresh_token, expires_at, scopes } => {
+                Credential::OAuth2(TokenSet {
+                    access_token: take(access_token),
+                    refresh_token: refresh_token.map(take),
+                    expires_at,
+                    scopes: scopes.into_owned(),
+                })
+            }
+            Written::Keys { keys } => {
+                Credential::Keys(keys.into_iter().map(|(name, key)| (name.into_owned(), take(key))).collect())
+            }
+        }
+    }
+}
+
 pub(crate) fn encode(credential: &Credential) -> Zeroizing<Vec<u8>> {
-    let written = match credential {
-        Credential::OAuth2(tokens) => Written::Oauth2 {
-            access_token: tokens.access_token.expose().into(),
-            refresh_token: tokens.refresh_token.as_ref().map(|token| token.expose().into()),
-            expires_at: tokens.expires_at,
-            scopes: tokens.scopes.as_slice().into(),
-        },
-        Credential::Keys(keys) => Written::Keys {
-            keys: keys.iter().map(|(name, key)| (name.as_str().into(), key.expose().into())).collect(),
-        },
-    };
+    let written = Written::of(credential);
     // Sized ahead, so that no growth leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
     serde_json::to_writer(&mut *bytes, &written).expect("texts and times always serialize");
@@ -44,20 +66,11 @@ pub(crate) fn encode(credential: &Credential) -> Zeroizing<Vec<u8>> {
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Credential, Error> {
     let unreadable = |_| Error::Internal("a credential that opened could not be read");
-    Ok(match serde_json::from_slice(bytes).map_err(unreadable)? {
-        Written::Oauth2 { access_token, refresh_token, expires_at, scopes } => Credential::OAuth2(TokenSet {
-            access_token: take(access_token),
-            refresh_token: refresh_token.map(take),
-            expires_at,
-            scopes: scopes.into_owned(),
-        }),
-        Written::Keys { keys } => {
-            Credential::Keys(keys.into_iter().map(|(name, key)| (name.into_owned(), take(key))).collect())
-        }
-    })
+    serde_json::from_slice::<Written<'_>>(bytes).map(Written::into_credential).map_err(unreadable)
 }
 
-fn take(text: Cow<'_, str>) -> Secret {
+/// A text as a secret; the text is wiped.
+pub(crate) fn take(text: Cow<'_, str>) -> Secret {
     let mut text = text.into_owned();
     let secret = Secret::new(text.as_str());
     text.zeroize();

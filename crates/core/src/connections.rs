@@ -25,9 +25,9 @@ impl Hearthkey {
     ///
     /// # Errors
     /// When the database cannot be read. The vault need not be open.
-    pub async fn connections(&self) -> Result<Vec<Connection>, Error> {
+    pub async fn connections(&self, caller: &Caller) -> Result<Vec<Connection>, Error> {
         // Before the vault was ever opened there is no workspace, and so nothing in it.
-        match self.first_workspace().await? {
+        match self.known_workspace(caller).await? {
             Some(workspace) => Ok(self.ports.store.connections(workspace.id).await?),
             None => Ok(vec![]),
         }
@@ -37,8 +37,12 @@ impl Hearthkey {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn connection(&self, name: &str) -> Result<(Connection, Vec<Activity>), Error> {
-        let connection = self.find(name).await?;
+    pub async fn connection(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<(Connection, Vec<Activity>), Error> {
+        let connection = self.find(caller, name).await?;
         let history = self.ports.store.activity(connection.workspace, Some(connection.id), HISTORY).await?;
         Ok((connection, history))
     }
@@ -47,17 +51,23 @@ impl Hearthkey {
     ///
     /// # Errors
     /// When the label is taken or no label.
-    pub async fn rename_connection(&self, name: &str, label: &str) -> Result<Connection, Error> {
+    pub async fn rename_connection(
+        &self,
+        caller: &Caller,
+        name: &str,
+        label: &str,
+    ) -> Result<Connection, Error> {
         let bad_label = |e| Error::Input { field: "label".into(), expected: format!("{e}") };
         let label = parse_label(label).map_err(bad_label)?;
-        let found = self.find(name).await?;
+        let found = self.find(caller, name).await?;
         self.amend(&found, None, |connection| connection.label.clone_from(&label)).await
     }
 
-    /// The connection with this identifier or label; a label of other case only where it can mean one.
-    pub(crate) async fn find(&self, name: &str) -> Result<Connection, Error> {
+    /// The connection of the caller's workspace with this identifier or label; a label of other case only where it can mean
+    /// one.
+    pub(crate) async fn find(&self, caller: &Caller, name: &str) -> Result<Connection, Error> {
         let (id, name) = (name.parse::<ConnectionId>().ok(), name.trim());
-        let mut all = self.connections().await?;
+        let mut all = self.connections(caller).await?;
         if let Some(at) = all.iter().position(|c| Some(c.id) == id || c.label == name) {
             return Ok(all.swap_remove(at));
         }

@@ -57,8 +57,8 @@ impl Hearthkey {
     /// Answers that cannot be right, a key that does not work, or a vault that is not open. Nothing is saved then.
     pub async fn add_key(self: &Arc<Self>, caller: &Caller, offer: KeyOffer) -> Result<Connection, Error> {
         self.vault().await?;
-        let workspace = self.workspace_id().await?;
-        let (offer, reconnect) = self.offer_to_reconnect(offer).await?;
+        let workspace = self.workspace_id(caller).await?;
+        let (offer, reconnect) = self.offer_to_reconnect(caller, offer).await?;
         if let Some(label) = &offer.label {
             self.check_label_free(workspace, label.trim()).await?;
         }
@@ -92,7 +92,8 @@ impl Hearthkey {
             self.changes.tell(crate::changes::Topic::Connections);
             return Ok(renewed);
         }
-        let row = self.seal_credential(&connection, 1, String::new(), &policy, &credential).await?;
+        let sealing = self.sealing().await?;
+        let row = sealing.credential(&connection, 1, String::new(), &policy, &credential)?;
         let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
         let connection = self.add_labelled(caller, manifest, connection, label, add).await?;
         self.changes.tell(crate::changes::Topic::Connections);
@@ -102,10 +103,11 @@ impl Hearthkey {
     /// Completes the offer of a new key with what the connection already knows.
     async fn offer_to_reconnect(
         &self,
+        caller: &Caller,
         mut offer: KeyOffer,
     ) -> Result<(KeyOffer, Option<ConnectionId>), Error> {
         let Some(name) = &offer.reconnect else { return Ok((offer, None)) };
-        let known = self.find(name).await?;
+        let known = self.find(caller, name).await?;
         if known.connector != offer.connector {
             let expected = format!("{} is a connection of {}", known.label, self.connector_name(&known));
             return Err(Error::Input { field: "connector".into(), expected });

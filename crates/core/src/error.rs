@@ -4,7 +4,7 @@ use crate::vault_gate::Trouble;
 use hearthkey_connectors::form::AnswerError;
 use hearthkey_connectors::request::RequestError;
 use hearthkey_domain::authorization::{ProviderError, ReturnRefused};
-use hearthkey_domain::ports::{HttpError, StoreError};
+use hearthkey_domain::ports::{FileError, HttpError, StoreError};
 use jiff::Timestamp;
 
 /// The closed list of what a caller can act on.
@@ -30,6 +30,8 @@ pub enum ErrorKind {
     KeychainUnavailable,
     /// The vault key is lost or another vault's.
     KeyLost,
+    /// Hearthkey is locked.
+    Locked,
     /// Another process owns the profile.
     ProfileInUse,
     /// The profile was written by a newer Hearthkey.
@@ -61,6 +63,24 @@ pub enum Error {
     /// The vault is not open.
     #[error(transparent)]
     Vault(#[from] Trouble),
+    /// A person locked Hearthkey, or it did so by itself.
+    #[error("Hearthkey is locked")]
+    Locked,
+    /// A passphrase that does not open the vault.
+    #[error("that is not this vault's passphrase")]
+    WrongPassphrase,
+    /// A recovery key that does not open the vault.
+    #[error("that recovery kit is not of this vault, or was replaced by a newer one")]
+    WrongRecoveryKey,
+    /// An encrypted file could not be opened.
+    #[error("the file does not open: {reason}")]
+    FileClosed {
+        /// Why.
+        reason: String,
+    },
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A sealed row does not open; the others do.
     #[error("the {what} of {name} cannot be read: its sealed row does not open")]
     Unreadable {
@@ -184,6 +204,11 @@ impl Error {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Vault(trouble) if trouble.is_key_lost() => ErrorKind::KeyLost,
             Self::Vault(_) => ErrorKind::KeychainUnavailable,
+            Self::Locked => ErrorKind::Locked,
+            Self::WrongPassphrase | Self::WrongRecoveryKey => ErrorKind::PermissionDenied,
+            Self::FileClosed { .. } => ErrorKind::InvalidInput,
+            Self::File(FileError::Exists { .. }) => ErrorKind::Conflict,
+            Self::File(_) => ErrorKind::InvalidInput,
             Self::Unreadable { .. } => ErrorKind::KeyLost,
             Self::NotUsable { .. } | Self::Declined { .. } => ErrorKind::PermissionDenied,
             Self::Reauthorize { .. } => ErrorKind::ReauthorizationRequired,
@@ -205,6 +230,11 @@ impl Error {
         }
     }
 
+    /// Whether one sealed row is at fault, and no other.
+    pub(crate) fn is_row_damage(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Internal(_) | Self::NotFound { .. })
+    }
+
     /// A finer word than the kind, where a caller has other words or another button for it.
     #[must_use]
     pub fn word(&self) -> Option<&'static str> {
@@ -217,6 +247,8 @@ impl Error {
                 Some("redirect_uri_mismatch")
             }
             Self::OtherAccount { .. } => Some("other_account"),
+            Self::WrongPassphrase => Some("wrong_passphrase"),
+            Self::WrongRecoveryKey => Some("wrong_recovery_key"),
             Self::Recent(failure) => failure.word,
             _ => None,
         }
@@ -229,6 +261,13 @@ impl Error {
             Self::Vault(trouble) => trouble.fix(),
             Self::KeyRefused { hint, .. } => return hint.clone(),
             Self::Recent(failure) => return failure.hint.clone(),
+            Self::Locked => "Unlock Hearthkey in its window, or with: hearthkey unlock",
+            Self::WrongPassphrase => {
+                "Try again; without the passphrase, the recovery kit opens the vault as well."
+            }
+            Self::WrongRecoveryKey => "Use the kit that was tested last.",
+            Self::File(FileError::Exists { .. }) => "Choose another name, or move the file away.",
+            Self::NotFound { what: "workspace", .. } => "hearthkey workspaces lists their names.",
             Self::NotFound { what: "connection", .. } => "The list of connections shows their names.",
             Self::NotFound { what: "connector", .. } => "The list of services shows their names.",
             Self::OtherAccount { .. } => {
@@ -253,6 +292,9 @@ impl Error {
             Self::Store(StoreError::LabelTaken { .. }) => "Choose another name.",
             Self::Store(StoreError::Conflict) => "Try again.",
             Self::Store(StoreError::Newer { .. }) => "Install the newer Hearthkey; this one changes nothing.",
+            Self::Store(StoreError::Damaged { .. }) => {
+                "With Hearthkey ended, hearthkey doctor --restore puts the newest copy in its place."
+            }
             Self::Unreadable { .. } => {
                 "Disconnect it and connect again; the other connections are not affected."
             }

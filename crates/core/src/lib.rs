@@ -15,25 +15,35 @@ pub mod doctor;
 mod end_page;
 mod error;
 pub mod host;
+pub mod lock;
 pub mod manifest;
 mod oauth;
 mod outgoing;
+pub mod passphrase;
+pub mod portable;
+pub mod recovery;
 mod refresh;
+pub mod rotation;
+pub mod safety;
 mod tokens;
+mod upkeep;
 pub mod vault_gate;
+pub mod workspaces;
 
 use authorize::Flows;
 use blobs::Blobs;
 use changes::Changes;
 use hearthkey_connectors::Catalog;
 use hearthkey_domain::activity::Door;
-use hearthkey_domain::ids::WorkspaceId;
-use hearthkey_domain::ports::{Browser, Clock, Entropy, Host, Http, KeyStore, Loopback, SandboxHost, Store};
-use hearthkey_domain::workspace::Workspace;
+use hearthkey_domain::ports::{
+    Browser, Clock, Entropy, Files, Host, Http, KeyStore, Loopback, SandboxHost, Store,
+};
 use jiff::Timestamp;
+use lock::Doors;
 use refresh::Lanes;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
+use upkeep::Upkeep;
 use vault_gate::VaultGate;
 
 pub use error::{Error, ErrorKind, Failure};
@@ -51,6 +61,8 @@ pub struct Ports {
     pub keys: Arc<dyn KeyStore>,
     /// `vault.db`.
     pub store: Arc<dyn Store>,
+    /// Files a person asks for.
+    pub files: Arc<dyn Files>,
     /// The person's browser.
     pub browser: Arc<dyn Browser>,
     /// Loopback redirects.
@@ -68,6 +80,15 @@ pub struct Caller {
     pub door: Door,
     /// The calling program's name, where the door knows it.
     pub program: Option<String>,
+    /// The workspace it asks to act in, by identifier or name; the profile's current one if left out.
+    pub workspace: Option<String>,
+}
+
+impl Caller {
+    /// Hearthkey's own background work.
+    pub(crate) fn background() -> Self {
+        Self { door: Door::Background, program: None, workspace: None }
+    }
 }
 
 /// Facts about the process that owns the profile.
@@ -100,6 +121,8 @@ pub struct Hearthkey {
     catalog: Catalog,
     owner: Owner,
     vault: VaultGate,
+    doors: Doors,
+    upkeep: Upkeep,
     flows: Flows,
     lanes: Lanes,
     changes: Changes,
@@ -117,6 +140,8 @@ impl Hearthkey {
             catalog,
             owner,
             vault: VaultGate::default(),
+            doors: Doors::default(),
+            upkeep: Upkeep::default(),
             flows: Flows::default(),
             lanes: Lanes::default(),
             changes: Changes::default(),
@@ -143,33 +168,12 @@ impl Hearthkey {
         self.ports.sandbox.is_some()
     }
 
-    /// The workspace calls act in. Founds the vault if it was not.
-    ///
-    /// # Errors
-    /// When the vault does not open.
-    pub async fn workspace(&self) -> Result<Workspace, Error> {
-        if let Some(workspace) = self.first_workspace().await? {
-            return Ok(workspace);
-        }
-        self.vault().await?;
-        let founded = self.first_workspace().await?;
-        founded.ok_or(Error::NotFound { what: "workspace", name: "the first".into() })
-    }
-
-    /// The workspace calls act in, if the vault was ever founded. Asks no keychain.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn first_workspace(&self) -> Result<Option<Workspace>, Error> {
-        Ok(self.ports.store.workspaces().await?.into_iter().next().map(|row| row.workspace))
-    }
-
-    async fn workspace_id(&self) -> Result<WorkspaceId, Error> {
-        Ok(self.workspace().await?.id)
-    }
-
-    /// One round of background work: finishes due removals. Called every second by the owner.
+    /// One round of background work: what is due of locking, removals and upkeep. Called every second by the owner.
     pub async fn tick(self: &Arc<Self>) {
+        self.lock_if_idle().await;
+        if !self.works_in_background() {
+            return;
+        }
         if let Err(error) = self.finish_removals().await {
             tracing::warn!(kind = ?error.kind(), "the removals that are due could not be read");
         }
@@ -177,6 +181,7 @@ impl Hearthkey {
             self.store_all_unsaved().await;
         }
         self.blobs.forget_old(self.now());
+        self.keep_up().await;
     }
 
     /// Waits for exchanges and refreshes that are under way. Call before the process ends.
@@ -186,11 +191,13 @@ impl Hearthkey {
         self.store_all_unsaved().await;
     }
 
-    /// Whether someone waits for something of this process: a sign-in, an exchange, or a removal that can still be undone.
+    /// Whether someone waits for something of this process: a sign-in, an exchange, a removal that can still be undone, or a
+    /// vault that a person unlocked and that would be locked again.
     pub async fn is_busy(&self) -> bool {
         let now = self.now();
         !self.unhurried.is_empty()
             || self.lanes.hold_tokens()
+            || self.is_unlocked_by_person()
             || self.ports.store.open_authorizations(now).await.is_ok_and(|flows| !flows.is_empty())
             || self.has_removals().await
     }

@@ -5,9 +5,9 @@
 use crate::changes::Topic;
 use crate::error::Failure;
 use crate::oauth::{ActingClient, TokenFailure};
-use crate::tokens::{Opened, granted};
+use crate::tokens::{Opened, Sealing, granted};
 use crate::{Caller, Error, Hearthkey};
-use hearthkey_domain::activity::{Deed, Door};
+use hearthkey_domain::activity::Deed;
 use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
@@ -34,7 +34,14 @@ pub(crate) struct LaneNotes {
     /// The last refresh failed, and when.
     failed: Option<(Timestamp, Failure)>,
     /// New tokens that could not be stored: the only copy, until they can.
-    unsaved: Option<(OAuthGrant, CredentialRow)>,
+    unsaved: Option<Unsaved>,
+}
+
+/// New tokens that are sealed and not stored. No key is retired meanwhile.
+struct Unsaved {
+    grant: OAuthGrant,
+    row: CredentialRow,
+    _sealing: Sealing,
 }
 
 type Lane = Arc<tokio::sync::Mutex<LaneNotes>>;
@@ -177,8 +184,11 @@ impl Hearthkey {
         let ActingClient { server, policy, .. } = client;
         let (grant, version) = (granted(grant, &tokens), version + 1);
         let credential = Credential::OAuth2(tokens);
-        let row = self.seal_credential(&connection, version, server.issuer, &policy, &credential).await?;
-        let connection = self.store_renewed(caller, connection, grant, row, notes).await?;
+        let sealing = self.sealing().await?;
+        let row = sealing.credential(&connection, version, server.issuer, &policy, &credential)?;
+        // Whatever goes wrong from here on, they are still there.
+        notes.unsaved = Some(Unsaved { grant, row, _sealing: sealing });
+        let connection = self.store_renewed(caller, connection, notes).await?;
         // Disconnected meanwhile, it is stored - for the removal - and used no more.
         checked(Opened { connection, credential, policy, version })
     }
@@ -189,14 +199,13 @@ impl Hearthkey {
         &self,
         caller: &Caller,
         mut connection: Connection,
-        grant: OAuthGrant,
-        row: CredentialRow,
         notes: &mut LaneNotes,
     ) -> Result<Connection, Error> {
         let (workspace, id) = (connection.workspace, connection.id);
-        // Whatever goes wrong from here on, they are still there.
-        notes.unsaved = Some((grant.clone(), row.clone()));
         loop {
+            let Some(Unsaved { grant, row, .. }) = &notes.unsaved else {
+                return Err(Error::Internal("there was nothing to store"));
+            };
             if connection.is_usable() {
                 connection.status = Status::Active;
             }
@@ -235,24 +244,28 @@ impl Hearthkey {
         connection: &Connection,
         notes: &mut LaneNotes,
     ) -> Result<bool, Error> {
-        let Some((grant, row)) = notes.unsaved.clone() else { return Ok(false) };
-        self.store_renewed(caller, connection.clone(), grant, row, notes).await.map(|_| true)
+        if notes.unsaved.is_none() {
+            return Ok(false);
+        }
+        self.store_renewed(caller, connection.clone(), notes).await.map(|_| true)
     }
 
     /// Tries again to store what earlier refreshes could not. Called with every tick, and before the process ends.
     pub(crate) async fn store_all_unsaved(&self) {
-        let caller = Caller { door: Door::Background, program: None };
-        let Ok(Some(workspace)) = self.first_workspace().await else { return };
+        let caller = Caller::background();
+        let Ok(workspaces) = self.ports.store.workspaces().await else { return };
         for id in self.lanes.ids() {
             let lane = self.lanes.of(id);
             let Ok(mut notes) = lane.try_lock() else { continue };
             if notes.unsaved.is_none() {
                 continue;
             }
-            if let Ok(Some(connection)) = self.ports.store.connection(workspace.id, id).await
-                && let Err(error) = self.store_unsaved(&caller, &connection, &mut notes).await
-            {
-                tracing::warn!(kind = ?error.kind(), "renewed tokens could still not be stored");
+            for row in &workspaces {
+                if let Ok(Some(connection)) = self.ports.store.connection(row.workspace.id, id).await
+                    && let Err(error) = self.store_unsaved(&caller, &connection, &mut notes).await
+                {
+                    tracing::warn!(kind = ?error.kind(), "renewed tokens could still not be stored");
+                }
             }
         }
     }

@@ -7,14 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hearthkey_connectors::Manifest;
 use hearthkey_domain::Secret;
-use hearthkey_domain::client::ClientChoice;
+use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::connection::{Connection, OAuthGrant};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::CredentialRow;
+use hearthkey_domain::sealed::{SealContext, Sealed};
 use hearthkey_domain::server::AuthorizationServer;
+use hearthkey_vault::Vault;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::sync::Arc;
+use tokio::sync::OwnedRwLockReadGuard;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -26,25 +30,26 @@ pub(crate) struct Opened {
     pub(crate) version: u64,
 }
 
-impl Hearthkey {
-    pub(crate) async fn open_credential(
-        &self,
-        workspace: WorkspaceId,
-        id: ConnectionId,
-    ) -> Result<Opened, Error> {
-        let missing = || Error::NotFound { what: "connection", name: id.to_string() };
-        let connection = self.ports.store.connection(workspace, id).await?.ok_or_else(missing)?;
-        let row = self.ports.store.credential(workspace, id).await?.ok_or_else(missing)?;
-        let unreadable = || Error::Unreadable { what: "credential", name: connection.label.clone() };
-        let (ws, conn) = (workspace.to_string(), id.to_string());
-        let place = place::credential(&ws, &conn, row.version, &row.issuer, &row.policy);
-        let bytes = self.vault().await?.unseal(place, &row.sealed).map_err(|_| unreadable())?;
-        let policy = row.policy.parse().map_err(|_| unreadable())?;
-        Ok(Opened { credential: codec::decode(&bytes)?, connection, policy, version: row.version })
+/// The vault while something is sealed with it and until that is stored: no key is retired meanwhile. Whoever seals keeps it
+/// until the row is written.
+pub(crate) struct Sealing {
+    pub(crate) vault: Arc<Vault>,
+    _no_rotation: OwnedRwLockReadGuard<()>,
+}
+
+impl Sealing {
+    pub(crate) fn new(vault: Arc<Vault>, no_rotation: OwnedRwLockReadGuard<()>) -> Self {
+        Self { vault, _no_rotation: no_rotation }
+    }
+
+    /// Seals one secret for its place.
+    pub(crate) fn seal(&self, place: SealContext<'_>, secret: &Secret) -> Result<Sealed, Error> {
+        let sealed = self.vault.seal(place, secret.expose().as_bytes());
+        sealed.map_err(|_| Error::Internal("a secret could not be sealed"))
     }
 
     /// Seals a credential for its row.
-    pub(crate) async fn seal_credential(
+    pub(crate) fn credential(
         &self,
         connection: &Connection,
         version: u64,
@@ -56,11 +61,36 @@ impl Hearthkey {
         let (ws, conn) = (connection.workspace.to_string(), connection.id.to_string());
         let place = place::credential(&ws, &conn, version, &issuer, &policy);
         let sealed = self
-            .vault()
-            .await?
+            .vault
             .seal(place, &codec::encode(credential))
             .map_err(|_| Error::Internal("a credential could not be sealed"))?;
         Ok(CredentialRow { version, policy, issuer, sealed })
+    }
+}
+
+impl Hearthkey {
+    pub(crate) async fn open_credential(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<Opened, Error> {
+        match self.open_stored(workspace, id).await {
+            // A rotation may have come between the reading and the opening.
+            Err(Error::Unreadable { .. }) => self.open_stored(workspace, id).await,
+            other => other,
+        }
+    }
+
+    async fn open_stored(&self, workspace: WorkspaceId, id: ConnectionId) -> Result<Opened, Error> {
+        let missing = || Error::NotFound { what: "connection", name: id.to_string() };
+        let connection = self.ports.store.connection(workspace, id).await?.ok_or_else(missing)?;
+        let row = self.ports.store.credential(workspace, id).await?.ok_or_else(missing)?;
+        let unreadable = || Error::Unreadable { what: "credential", name: connection.label.clone() };
+        let (ws, conn) = (workspace.to_string(), id.to_string());
+        let place = place::credential(&ws, &conn, row.version, &row.issuer, &row.policy);
+        let bytes = self.vault().await?.unseal(place, &row.sealed).map_err(|_| unreadable())?;
+        let policy = row.policy.parse().map_err(|_| unreadable())?;
+        Ok(Opened { credential: codec::decode(&bytes)?, connection, policy, version: row.version })
     }
 
     /// The client of a grant, with its secret opened.
@@ -91,13 +121,28 @@ impl Hearthkey {
         let Some(sealed) = sealed else {
             return Ok((client.client_id, None));
         };
+        // What the row says is not believed: it opens for the server that is asked, or not at all.
+        let meant = Client { server: server.issuer.clone(), policy: token_policy(server)?, ..client };
+        let secret = match self.client_secret(&meant, &sealed).await {
+            Err(Error::Unreadable { .. }) => {
+                // A rotation may have come between.
+                let row = self.ports.store.client(workspace, id).await?.ok_or_else(missing)?;
+                self.client_secret(&meant, row.1.as_ref().unwrap_or(&sealed)).await?
+            }
+            other => other?,
+        };
+        Ok((meant.client_id, Some(secret)))
+    }
+
+    /// A client's secret, for the server the client names.
+    pub(crate) async fn client_secret(&self, client: &Client, sealed: &Sealed) -> Result<Secret, Error> {
         let unreadable = |_| Error::Unreadable { what: "client secret", name: client.client_id.clone() };
-        let (ws, row, policy) = (workspace.to_string(), id.to_string(), token_policy(server)?);
-        let place = place::client_secret(&ws, &row, &server.issuer, &policy);
-        let bytes = self.vault().await?.unseal(place, &sealed).map_err(unreadable)?;
+        let (ws, row) = (client.workspace.to_string(), client.id.to_string());
+        let place = place::client_secret(&ws, &row, &client.server, &client.policy);
+        let bytes = self.vault().await?.unseal(place, sealed).map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Error::Internal("a client secret that opened could not be read"))?;
-        Ok((client.client_id, Some(Secret::new(text))))
+        Ok(Secret::new(text))
     }
 
     pub(crate) fn connector_name(&self, connection: &Connection) -> String {

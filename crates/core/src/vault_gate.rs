@@ -1,77 +1,42 @@
-//! Opening the vault with the key from the OS keychain, and the named states in which that fails.
+//! Whether the vault is open, and how it is opened with the key from the OS keychain.
 //!
-//! A key is made only when no vault was ever founded in this profile: never over sealed rows.
+//! A key is made only when no vault was ever founded in this profile: never over sealed rows. Who may come in through the
+//! doors while the vault is open is [`crate::lock`]'s business; the other ways to open it are in [`crate::passphrase`] and
+//! [`crate::recovery`].
+
+mod trouble;
 
 use crate::changes::Topic;
+use crate::passphrase::PassphraseSlot;
+use crate::tokens::Sealing;
 use crate::{Error, Failure, Hearthkey};
 use hearthkey_domain::Secret;
 use hearthkey_domain::ids::WorkspaceId;
+use hearthkey_domain::key_slot::{SlotKind, SlotRow};
 use hearthkey_domain::ports::{KeyStoreError, VaultRecord, WorkspaceRow};
 use hearthkey_domain::sealed::SealContext;
 use hearthkey_domain::workspace::Workspace;
-use hearthkey_vault::{KeyCheck, KeychainKey, OpenError, Vault, VaultId};
+use hearthkey_vault::{KeyCheck, KeychainKey, OpenError, Vault, VaultId, WorkspaceKeys};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Why the vault is not open. Each state has its own way out ([`Trouble::fix`]).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// The OS keychain did not give an answer about the key.
-    #[error(transparent)]
-    Keychain(#[from] KeyStoreError),
-    /// The keychain is open and does not have this vault's key.
-    #[error("the keychain no longer holds the key of this vault")]
-    KeyMissing,
-    /// The keychain holds a key, and it is not this vault's.
-    #[error("the keychain holds another key than the one this vault was sealed with")]
-    WrongKey,
-    /// The key is right, and the workspace's own sealed key does not open.
-    #[error("the workspace's sealed key does not open: its row is damaged")]
-    WorkspaceDamaged,
-}
-
-impl Trouble {
-    /// Whether waiting or unlocking cannot help.
-    #[must_use]
-    pub fn is_key_lost(&self) -> bool {
-        matches!(self, Self::KeyMissing | Self::WrongKey | Self::WorkspaceDamaged)
-    }
-
-    /// What the person can do.
-    #[must_use]
-    pub fn fix(&self) -> &'static str {
-        match self {
-            Self::Keychain(KeyStoreError::Absent { .. }) => {
-                "Start a keychain in this session (on Linux gnome-keyring or KWallet, on a D-Bus session bus), then try again."
-            }
-            Self::Keychain(KeyStoreError::Locked) => "Unlock the keychain of your account, then try again.",
-            Self::Keychain(KeyStoreError::Hanging { .. }) => {
-                "Look for a prompt of the keychain that waits behind other windows, or sign out and in again, then try again."
-            }
-            Self::Keychain(_) => "Look at the keychain's own application for the cause, then try again.",
-            Self::KeyMissing => {
-                "Restore the keychain entry \"Hearthkey vault key\" from a backup of the keychain. Nothing was changed, and no new key is made while sealed data exists."
-            }
-            Self::WrongKey => {
-                "Sign in to the account, or restore the keychain, that this profile was made with. Nothing was changed."
-            }
-            Self::WorkspaceDamaged => "Restore the profile's vault.db from a backup. Nothing was changed.",
-        }
-    }
-}
+pub use trouble::{Glance, Trouble, Ways};
 
 /// After an attempt that failed slowly, how long its answer stands for callers that do not ask for a new one.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 
-enum State {
+pub(crate) enum State {
     Untried,
     Open(Arc<Vault>),
     Closed(Refusal, Timestamp),
+    /// Without keys until a person brings them.
+    Locked,
 }
 
 /// Why the last attempt failed: a state of the vault, or a failure on the way to it.
 #[derive(Clone, PartialEq)]
-enum Refusal {
+pub(crate) enum Refusal {
     Trouble(Trouble),
     Failure(Failure),
 }
@@ -92,48 +57,59 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What is known of the vault without asking anybody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Glance {
-    /// It is open.
-    Open,
-    /// It is being opened.
-    Opening,
-    /// It is not open.
-    Closed(Trouble),
-}
-
 pub(crate) struct VaultGate {
     state: RwLock<State>,
-    /// Held while the keychain is asked, so that it is asked once.
-    asking: tokio::sync::Mutex<()>,
+    /// Held while the keychain is asked, so that it is asked once, and while keys are changed.
+    pub(crate) asking: tokio::sync::Mutex<()>,
+    /// Read by whoever seals, until what was sealed is stored; written when a key is retired.
+    pub(crate) sealing: Arc<tokio::sync::RwLock<()>>,
+    /// The keychain holds more than it should: what a rotation left.
+    pub(crate) untidy: AtomicBool,
 }
 
 impl Default for VaultGate {
     fn default() -> Self {
-        Self { state: RwLock::new(State::Untried), asking: tokio::sync::Mutex::default() }
+        Self {
+            state: RwLock::new(State::Untried),
+            asking: tokio::sync::Mutex::default(),
+            sealing: Arc::default(),
+            untidy: AtomicBool::new(false),
+        }
     }
 }
 
 impl VaultGate {
     /// The vault, or the refusal that was met within [`PATIENCE`]; `None` when the keychain has to be asked.
-    fn known(&self, now: Timestamp) -> Option<Result<Arc<Vault>, Refusal>> {
+    fn known(&self, now: Timestamp) -> Option<Result<Arc<Vault>, Error>> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Open(vault) => Some(Ok(Arc::clone(vault))),
+            State::Locked => Some(Err(Error::Locked)),
             State::Closed(refusal, since)
                 if refusal.is_slow() && since.duration_until(now).abs() < PATIENCE =>
             {
-                Some(Err(refusal.clone()))
+                Some(Err(refusal.clone().into()))
             }
             _ => None,
         }
     }
 
+    /// The vault, if it is open.
+    pub(crate) fn open(&self) -> Option<Arc<Vault>> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(vault) => Some(Arc::clone(vault)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Locked)
+    }
+
     /// Notes a state, and says whether it is another than before.
-    fn set(&self, new: State) -> bool {
+    pub(crate) fn set(&self, new: State) -> bool {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let same = match (&*state, &new) {
-            (State::Open(_), State::Open(_)) => true,
+            (State::Open(_), State::Open(_)) | (State::Locked, State::Locked) => true,
             (State::Closed(before, _), State::Closed(now, _)) => before == now,
             _ => false,
         };
@@ -143,28 +119,51 @@ impl VaultGate {
 }
 
 impl Hearthkey {
-    /// Opens the vault if it is not open, and says how it is. With `anew`, a recent failure is not taken for an answer.
+    /// Opens the vault if it is not open, and says how it is. With `anew`, a recent failure is not taken for an answer. One
+    /// that a person locked stays locked.
     ///
     /// # Errors
-    /// Only when the database cannot be read; a vault that does not open is `Ok(Some(trouble))`.
-    pub async fn vault_state(&self, anew: bool) -> Result<Option<Trouble>, Error> {
+    /// Only when the database cannot be read.
+    pub async fn vault_state(&self, anew: bool) -> Result<Glance, Error> {
         match self.open_vault(anew).await {
-            Ok(_) => Ok(None),
-            Err(Error::Vault(trouble)) => Ok(Some(trouble)),
+            Ok(_) if self.door_is_closed().await? => {
+                Ok(Glance::Locked { working: true, ways: self.ways().await? })
+            }
+            Ok(_) => Ok(Glance::Open),
+            Err(Error::Locked) => Ok(Glance::Locked { working: false, ways: self.ways().await? }),
+            Err(Error::Vault(trouble)) => Ok(Glance::Closed(trouble, self.ways().await?)),
             Err(error) => Err(error),
         }
     }
 
     /// Says at once how the vault is. One that was not asked for yet is opened meanwhile; the changes tell when it is.
-    pub fn glance_at_vault(self: &Arc<Self>) -> Glance {
-        match &*self.vault.state.read().unwrap_or_else(PoisonError::into_inner) {
-            State::Open(_) => return Glance::Open,
-            State::Closed(Refusal::Trouble(trouble), _) => return Glance::Closed(trouble.clone()),
-            State::Closed(Refusal::Failure(_), _) | State::Untried => {}
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn glance_at_vault(self: &Arc<Self>) -> Result<Glance, Error> {
+        let closed = self.door_is_closed().await?;
+        let known = match &*self.vault.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(_) if closed => Some(Glance::Locked { working: true, ways: Ways::default() }),
+            State::Open(_) => return Ok(Glance::Open),
+            State::Locked => Some(Glance::Locked { working: false, ways: Ways::default() }),
+            State::Closed(Refusal::Trouble(trouble), _) => {
+                Some(Glance::Closed(trouble.clone(), Ways::default()))
+            }
+            State::Closed(Refusal::Failure(_), _) | State::Untried => None,
+        };
+        if let Some(known) = known {
+            return Ok(known.with(self.ways().await?));
         }
         let app = Arc::clone(self);
         self.unhurried.spawn(async move { app.open_vault(false).await.map(drop) });
-        Glance::Opening
+        Ok(Glance::Opening)
+    }
+
+    /// The ways a person can open the vault besides the keychain.
+    pub(crate) async fn ways(&self) -> Result<Ways, Error> {
+        let slots = self.ports.store.key_slots().await?;
+        let has = |kind| slots.iter().any(|row| row.slot.kind == kind && row.slot.confirmed_at.is_some());
+        Ok(Ways { passphrase: has(SlotKind::Passphrase), recovery: has(SlotKind::Recovery) })
     }
 
     /// The open vault.
@@ -172,83 +171,148 @@ impl Hearthkey {
         self.open_vault(false).await
     }
 
-    async fn open_vault(&self, anew: bool) -> Result<Arc<Vault>, Error> {
-        let settled = |known: Option<Result<_, Refusal>>| known.filter(|found| found.is_ok() || !anew);
+    /// The open vault, for sealing: kept until what was sealed is stored.
+    pub(crate) async fn sealing(&self) -> Result<Sealing, Error> {
+        self.vault().await?;
+        let no_rotation = Arc::clone(&self.vault.sealing).read_owned().await;
+        // Looked at again: the wait may have been for a rotation.
+        let vault = self.vault.open().ok_or(Error::Locked)?;
+        Ok(Sealing::new(vault, no_rotation))
+    }
+
+    pub(crate) async fn open_vault(&self, anew: bool) -> Result<Arc<Vault>, Error> {
+        let settled = |known: Option<Result<_, Error>>| {
+            known.filter(|found| !anew || matches!(found, Ok(_) | Err(Error::Locked)))
+        };
         if let Some(found) = settled(self.vault.known(self.now())) {
-            return found.map_err(Error::from);
+            return found;
         }
         let _asking = self.vault.asking.lock().await;
         // Another caller may have asked meanwhile.
         if let Some(found) = settled(self.vault.known(self.now())) {
-            return found.map_err(Error::from);
+            return found;
         }
         let opened = match self.ports.store.vault_record().await {
-            Ok(Some(record)) => self.ask_keychain(record).await,
-            Ok(None) => self.found_vault().await,
+            Ok(Some(record)) if record.in_keychain => self.ask_keychain(record).await,
+            Ok(Some(_)) => Err(Error::Locked),
+            Ok(None) => self.found_vault(None).await,
             Err(error) => Err(error.into()),
         };
-        let state = match &opened {
+        self.note_opened(&opened);
+        opened
+    }
+
+    /// Takes the outcome of an attempt for the vault's state.
+    pub(crate) fn note_opened(&self, opened: &Result<Arc<Vault>, Error>) {
+        let state = match opened {
             Ok(vault) => State::Open(Arc::clone(vault)),
+            Err(Error::Locked) => State::Locked,
             Err(Error::Vault(trouble)) => State::Closed(Refusal::Trouble(trouble.clone()), self.now()),
             Err(error) => State::Closed(Refusal::Failure(error.into()), self.now()),
         };
         if self.vault.set(state) {
             self.changes.tell(Topic::Vault);
         }
-        opened
     }
 
     async fn ask_keychain(&self, record: VaultRecord) -> Result<Arc<Vault>, Error> {
         let text = self.ports.keys.read(&record.vault_id).await.map_err(Trouble::from)?;
         let text = text.ok_or(Trouble::KeyMissing)?;
         let key = KeychainKey::parse(text.expose()).map_err(|_| Trouble::WrongKey)?;
-        let id = VaultId::parse(&record.vault_id)
-            .map_err(|_| Error::Internal("the vault's identifier in the database is malformed"))?;
-        let check: [u8; KeyCheck::LEN] = record
-            .key_check
-            .try_into()
-            .map_err(|_| Error::Internal("the vault's key check in the database is malformed"))?;
+        let untidy = key.holds_others_than(record.generation);
+        let vault = self.open_with(&record, key).await?;
+        self.vault.untidy.store(untidy, Ordering::Relaxed);
+        Ok(vault)
+    }
+
+    /// Opens the vault with a key from wherever it came.
+    pub(crate) async fn open_with(
+        &self,
+        record: &VaultRecord,
+        key: KeychainKey,
+    ) -> Result<Arc<Vault>, Error> {
         let vault =
-            Vault::open(id, key, &[KeyCheck::from_stored(record.generation, check)]).map_err(|error| {
-                match error {
-                    OpenError::MissingGeneration { .. } => Trouble::KeyMissing,
-                    _ => Trouble::WrongKey,
-                }
+            Vault::open(vault_id(record)?, key, &[key_check(record)?]).map_err(|error| match error {
+                OpenError::MissingGeneration { .. } => Trouble::KeyMissing,
+                _ => Trouble::WrongKey,
             })?;
         for row in self.ports.store.workspaces().await? {
-            vault
-                .admit_workspace(&row.workspace.id.to_string(), &row.sealed_key)
-                .map_err(|_| Trouble::WorkspaceDamaged)?;
+            admit(&vault, &row).map_err(|()| Trouble::WorkspaceDamaged)?;
         }
         Ok(Arc::new(vault))
     }
 
-    async fn found_vault(&self) -> Result<Arc<Vault>, Error> {
+    /// Founds the vault with its first workspace: with its key in the keychain, or in the slot of a passphrase only.
+    pub(crate) async fn found_vault(&self, passphrase: Option<PassphraseSlot>) -> Result<Arc<Vault>, Error> {
         let no_randomness = |_| Error::Internal("the kernel gave no randomness");
         let id = VaultId::generate().map_err(no_randomness)?;
         let key = KeychainKey::generate().map_err(no_randomness)?;
-        // The key is in the keychain, read back, before anything is sealed with it.
-        let text = Secret::new(key.encode().as_str());
-        self.ports.keys.write(&id.to_string(), text).await.map_err(Trouble::from)?;
+        let in_keychain = passphrase.as_ref().is_none_or(|slot| slot.also_in_keychain);
+        if in_keychain {
+            // The key is in the keychain, read back, before anything is sealed with it.
+            let text = Secret::new(key.encode().as_str());
+            self.ports.keys.write(&id.to_string(), text).await.map_err(Trouble::from)?;
+        }
         let (vault, check) = Vault::create(id, &key);
+        let slots: Vec<SlotRow> = match passphrase {
+            Some(slot) => vec![self.passphrase_row(&vault, &key, slot).await?],
+            None => vec![],
+        };
         let now = self.now();
         let workspace = Workspace {
             id: WorkspaceId::new(now, self.random()),
             name: Workspace::FIRST_NAME.to_owned(),
             created_at: now,
         };
-        let name = workspace.id.to_string();
-        let sealing = |_| Error::Internal("the workspace's key could not be sealed");
-        let sealed_key = vault.new_workspace_key(&name).map_err(sealing)?;
-        vault.admit_workspace(&name, &sealed_key).map_err(|_| Trouble::WorkspaceDamaged)?;
+        let first = new_workspace(&vault, workspace)?;
         let record = VaultRecord {
             vault_id: id.to_string(),
             generation: check.generation(),
             key_check: check.value().to_vec(),
+            in_keychain,
+            rotated_at: now,
+            rotation_due: false,
         };
-        self.ports.store.found_vault(record, WorkspaceRow { workspace, sealed_key }).await?;
+        self.ports.store.found_vault(record, first, slots).await?;
         Ok(Arc::new(vault))
     }
+}
+
+/// The vault's identifier, as its record has it.
+pub(crate) fn vault_id(record: &VaultRecord) -> Result<VaultId, Error> {
+    VaultId::parse(&record.vault_id)
+        .map_err(|_| Error::Internal("the vault's identifier in the database is malformed"))
+}
+
+fn key_check(record: &VaultRecord) -> Result<KeyCheck, Error> {
+    let value: [u8; KeyCheck::LEN] = record
+        .key_check
+        .as_slice()
+        .try_into()
+        .map_err(|_| Error::Internal("the vault's key check in the database is malformed"))?;
+    Ok(KeyCheck::from_stored(record.generation, value))
+}
+
+/// Lets a vault hold a stored workspace's keys.
+pub(crate) fn admit(vault: &Vault, row: &WorkspaceRow) -> Result<(), ()> {
+    let workspace = row.workspace.id.to_string();
+    let keys = WorkspaceKeys {
+        workspace: &workspace,
+        generation: row.generation,
+        sealed: &row.sealed_key,
+        retiring: row.retiring_key.as_ref(),
+    };
+    vault.admit_workspace(&keys).map_err(|_| ())
+}
+
+/// A workspace with a key of its own, which the vault holds from here on.
+pub(crate) fn new_workspace(vault: &Vault, workspace: Workspace) -> Result<WorkspaceRow, Error> {
+    let sealed_key = vault
+        .new_workspace_key(&workspace.id.to_string())
+        .map_err(|_| Error::Internal("the workspace's key could not be sealed"))?;
+    let row = WorkspaceRow { workspace, generation: 1, sealed_key, retiring_key: None };
+    admit(vault, &row).map_err(|()| Trouble::WorkspaceDamaged)?;
+    Ok(row)
 }
 
 /// The places sealed rows belong to. A place is written once, here, because seal and unseal must agree on it.

@@ -13,6 +13,7 @@ use hearthkey_domain::activity::Door;
 use hearthkey_domain::ports::{Clock, Host, SandboxHost, StoreError};
 use hearthkey_platform::browser::SystemBrowser;
 use hearthkey_platform::entropy::KernelEntropy;
+use hearthkey_platform::files::DiskFiles;
 use hearthkey_platform::http::HttpClient;
 use hearthkey_platform::keychain::OsKeychain;
 use hearthkey_platform::loopback::LoopbackRedirects;
@@ -32,6 +33,7 @@ pub use hearthkey_platform::environment::var;
 pub use hearthkey_platform::profile::{OwnerNote, Profile, ProfileError, ProfileLock};
 pub use hearthkey_platform::sandbox_process as sandbox;
 pub use hearthkey_platform::{init, signals};
+pub use hearthkey_store::Restored;
 pub use tokio_util::sync::CancellationToken as Ending;
 
 /// Why a profile could not be opened.
@@ -93,6 +95,12 @@ impl From<EngineError> for Problem {
                 ProblemKind::IncompatibleProfile,
                 Some("Install the newer Hearthkey; this one changes nothing."),
             ),
+            EngineError::Store { cause: StoreError::Damaged { .. }, .. } => (
+                ProblemKind::Internal,
+                Some(
+                    "hearthkey doctor --restore puts the newest copy in its place; the damaged file is kept.",
+                ),
+            ),
             EngineError::Store { cause: StoreError::DiskFull, .. } => {
                 (ProblemKind::Internal, Some("Free some space on the disk, then try again."))
             }
@@ -147,6 +155,17 @@ pub fn open_profile(dir: Option<std::path::PathBuf>) -> Result<Profile, EngineEr
     Ok(Profile::open(dir)?)
 }
 
+/// Puts the newest copy of the database in the place of the one that is there, which is kept aside.
+///
+/// # Errors
+/// [`EngineError::InUse`] while somebody owns the profile; or that there is no copy that opens.
+pub fn restore_database(profile: &Profile) -> Result<Restored, EngineError> {
+    let _lock = take_lock(profile, OwnerKind::Serve)?;
+    let file = profile.vault_db();
+    VaultDb::restore_backup(&file, SystemClock.now())
+        .map_err(|cause| EngineError::Store { file: file.display().to_string(), cause })
+}
+
 /// Takes the profile's lock, or says who has it.
 ///
 /// # Errors
@@ -169,7 +188,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the database or the socket cannot be opened.
+    ///
+    /// From here on no other program of the same user can look into this process.
     pub fn open(profile: &Profile, lock: ProfileLock, setting: Setting) -> Result<Self, EngineError> {
+        if let Err(error) = hearthkey_platform::harden_owner() {
+            tracing::warn!(%error, "other programs of this user could look into this process");
+        }
         let file = profile.vault_db();
         let store = VaultDb::open(&file)
             .map_err(|cause| EngineError::Store { file: file.display().to_string(), cause })?;
@@ -182,6 +206,7 @@ impl Engine {
             http: Arc::new(HttpClient::new().map_err(EngineError::Http)?),
             keys: Arc::new(OsKeychain::default()),
             store: Arc::new(store),
+            files: Arc::new(DiskFiles::default()),
             browser: Arc::new(SystemBrowser),
             loopback: Arc::new(LoopbackRedirects::default()),
             sandbox: Some(sandbox),
@@ -251,7 +276,7 @@ impl Hall<'_> {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let caller = Caller { door: Door::Socket, program: peer.program };
+                    let caller = Caller { door: Door::Socket, program: peer.program, workspace: None };
                     let app = Arc::clone(self.app);
                     let cut = self.cut.clone();
                     let open = Open::one_more(self.open);

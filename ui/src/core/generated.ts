@@ -359,6 +359,128 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/passphrase.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Removes the passphrase: the keychain alone has the key again. */
+        post: operations["passphrase.remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/passphrase.set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sets or changes the passphrase. Where no keychain is to be had, this founds the vault. */
+        post: operations["passphrase.set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recovery.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Makes a recovery kit and writes it to a new file. It counts once it was tested; until then an older one does. */
+        post: operations["recovery.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recovery.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Shows that a recovery kit opens the vault. From then on it counts, and it alone. */
+        post: operations["recovery.test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Writes connections with their secrets into an encrypted file (age), which comes as a blob. Locked by a passphrase, or for
+         *     the holders of age recipients.
+         */
+        post: operations["vault.export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Reads an export and says what is in it; with `apply`, adds what is new. Nothing that is here is changed. */
+        post: operations["vault.import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Locks: drops the keys, closes every door and stops the background. */
+        post: operations["vault.lock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/vault.retry": {
         parameters: {
             query?: never;
@@ -376,6 +498,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/vault.rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Replaces every key of the vault. What was removed before can be opened by no older copy after. */
+        post: operations["vault.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sets after how many minutes without a person Hearthkey locks by itself, where a passphrase is set. */
+        post: operations["vault.settings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description How the vault is protected: where its key is, which ways lead in, how old its keys are. */
+        post: operations["vault.show"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.touch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says that a person is there, so that Hearthkey does not lock by itself. */
+        post: operations["vault.touch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vault.unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Unlocks: with the passphrase or the recovery kit where a passphrase is set or the keychain has trouble, else with the
+         *     keychain, which may ask the person itself.
+         */
+        post: operations["vault.unlock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/window.show": {
         parameters: {
             query?: never;
@@ -387,6 +597,91 @@ export interface paths {
         put?: never;
         /** @description Brings the window to the front. */
         post: operations["window.show"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Makes a workspace with a key of its own. */
+        post: operations["workspaces.add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces.destroy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Destroys a workspace with everything in it, its key first. There is no undo, and sign-ins are not ended at the services. */
+        post: operations["workspaces.destroy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Every workspace, the oldest first. */
+        post: operations["workspaces.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Gives a workspace another name. */
+        post: operations["workspaces.rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces.switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Makes a workspace the one calls act in unless they name another. */
+        post: operations["workspaces.switch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -601,7 +896,7 @@ export interface components {
             website?: string | null;
         };
         /** @description What was done. */
-        DeedWord: "connected" | "reconnected" | "connect_failed" | "refreshed" | "refresh_failed" | "tested" | "used" | "disconnected" | "restored" | "revoked" | "revoke_failed";
+        DeedWord: "connected" | "reconnected" | "connect_failed" | "refreshed" | "refresh_failed" | "tested" | "used" | "disconnected" | "restored" | "revoked" | "revoke_failed" | "locked" | "unlocked" | "keys_rotated" | "passphrase_set" | "passphrase_removed" | "recovery_kit_made" | "recovery_kit_tested" | "workspace_added" | "workspace_renamed" | "workspace_destroyed" | "exported" | "imported";
         /** @description What the doctor found. */
         DoctorReport: {
             /** @description Every check. */
@@ -613,6 +908,20 @@ export interface components {
         Done: Record<string, never>;
         /** @description The door a call came through. */
         DoorWord: "desktop" | "socket" | "redirect" | "background";
+        /** @description An encrypted file with connections. */
+        ExportView: {
+            /** @description `blob_…`: the file's bytes. */
+            blob: string;
+            /**
+             * Format: uint64
+             * @description How many connections are in it.
+             */
+            connections: number;
+            /** @description What is not in it, because its sealed row does not open. */
+            unreadable: string[];
+            /** @description The workspaces in it. */
+            workspaces: string[];
+        };
         /** @description Something that is asked. */
         FieldView: {
             /** @description What stands there from the start. */
@@ -635,7 +944,7 @@ export interface components {
         /** @description What is typed into a field. */
         FieldWord: "text" | "url" | "secret";
         /** @description What a check found. */
-        FindingWord: "fine" | "trouble";
+        FindingWord: "fine" | "advice" | "trouble";
         /** @description Who a connection is signed in as. */
         IdentityView: {
             /** @description The words after "Connected as". */
@@ -646,6 +955,32 @@ export interface components {
             external_id?: string | null;
             /** @description The account's name. */
             name?: string | null;
+        };
+        /** @description One connection of a file. */
+        ImportItemView: {
+            /** @description Who it is signed in as. */
+            account?: string | null;
+            /** @description The service's name. */
+            connector: string;
+            /** @description Where its credential may go. */
+            hosts: string[];
+            /** @description Its name in the file. */
+            label: string;
+            /** @description Its name here, if it is new or was here before. */
+            label_here?: string | null;
+            /** @description What becomes of it. */
+            outcome: components["schemas"]["OutcomeWord"];
+            /** @description Why it is left out. */
+            reason?: string | null;
+            /** @description The workspace it goes to. */
+            workspace: string;
+        };
+        /** @description What is in an export, and what becomes of it. */
+        ImportReport: {
+            /** @description Whether what is new was added; else it is only shown. */
+            applied: boolean;
+            /** @description Every connection of the file. */
+            items: components["schemas"]["ImportItemView"][];
         };
         /** @description What a blob was kept as. */
         Kept: {
@@ -689,6 +1024,8 @@ export interface components {
             /** @description One line under the title of the dialog. */
             summary?: string | null;
         };
+        /** @description What becomes of a connection of a file. */
+        OutcomeWord: "new" | "present" | "left_out";
         /** @description The process that owns the profile. */
         OwnerView: {
             /** @description What kind of process. */
@@ -725,7 +1062,9 @@ export interface components {
             type: string;
         };
         /** @description What a caller can act on. */
-        ProblemKind: "invalid_input" | "not_found" | "conflict" | "permission_denied" | "reauthorization_required" | "provider_rejected" | "rate_limited" | "upstream_unavailable" | "keychain_unavailable" | "key_lost" | "profile_in_use" | "incompatible_profile" | "internal";
+        ProblemKind: "invalid_input" | "not_found" | "conflict" | "permission_denied" | "reauthorization_required" | "provider_rejected" | "rate_limited" | "upstream_unavailable" | "keychain_unavailable" | "key_lost" | "locked" | "profile_in_use" | "incompatible_profile" | "internal";
+        /** @description States of the recovery kit. */
+        RecoveryWord: "none" | "untested" | "tested";
         /** @description The reply to a request through a connection. At most one of `text` and `blob` is there. */
         ResponseView: {
             /** @description `blob_…`, where it is not. */
@@ -744,6 +1083,52 @@ export interface components {
             status: number;
             /** @description The body, where it is text of moderate size. */
             text?: string | null;
+        };
+        /** @description What a replacement of the keys did. */
+        RotatedView: {
+            /**
+             * Format: uint32
+             * @description The generation that is in use now.
+             */
+            generation: number;
+            /**
+             * Format: uint64
+             * @description How many sealed rows hang from new keys.
+             */
+            rows: number;
+        };
+        /** @description How the vault is protected. */
+        SafetyView: {
+            /**
+             * Format: uint32
+             * @description The generation of the keys, counted from 1.
+             */
+            generation: number;
+            /** @description The file in which a keychain without password keeps the key readable. */
+            in_clear?: string | null;
+            /** @description Whether the keychain is to hold the key; if not, the passphrase is asked for at every start. */
+            keychain: boolean;
+            /**
+             * Format: uint32
+             * @description After how many minutes without a person Hearthkey locks, where a passphrase is set; 0 is never.
+             */
+            lock_after_minutes: number;
+            /** @description Whether a passphrase is set. */
+            passphrase: boolean;
+            /** @description The recovery kit. */
+            recovery: components["schemas"]["RecoveryWord"];
+            /**
+             * Format: date-time
+             * @description When the recovery kit was tested.
+             */
+            recovery_tested_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is in use.
+             */
+            rotated_at: string;
+            /** @description Whether the keys are to be replaced, or are being replaced, because something was removed. */
+            rotation_pending: boolean;
         };
         /** @description A scope and its reason. */
         ScopeView: {
@@ -794,7 +1179,16 @@ export interface components {
             tested_at: string;
         };
         /** @description What can change. */
-        TopicView: "all" | "connections" | "connectors" | "vault";
+        TopicView: "all" | "connections" | "connectors" | "vault" | "workspaces";
+        /** @description What a person can open the vault with. */
+        UnlockWays: {
+            /** @description The keychain, which may ask the person itself. */
+            keychain: boolean;
+            /** @description The passphrase. */
+            passphrase: boolean;
+            /** @description The recovery kit. */
+            recovery: boolean;
+        };
         /** @description How the vault is. */
         VaultView: {
             /** @description What was seen, unless it is open. */
@@ -803,9 +1197,40 @@ export interface components {
             fix?: string | null;
             /** @description The state's word. */
             state: components["schemas"]["VaultWord"];
+            /** @description What opens it, besides asking again. */
+            unlock: components["schemas"]["UnlockWays"];
+            /**
+             * @description While it is locked: whether the background work goes on.
+             * @default false
+             */
+            working: boolean;
         };
         /** @description The states of the vault. */
-        VaultWord: "open" | "opening" | "keychain_absent" | "keychain_locked" | "keychain_hanging" | "keychain_refused" | "key_missing" | "wrong_key" | "unreadable";
+        VaultWord: "open" | "opening" | "locked" | "keychain_absent" | "keychain_locked" | "keychain_hanging" | "keychain_refused" | "key_missing" | "wrong_key" | "unreadable";
+        /** @description A workspace as the list has it. */
+        WorkspaceEntryView: {
+            /**
+             * Format: uint64
+             * @description How many connections it has.
+             */
+            connections: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Whether calls act in it unless they name another. */
+            current: boolean;
+            /** @description `ws_…` */
+            id: string;
+            /** @description The name a person gave it. */
+            name: string;
+        };
+        /** @description Every workspace. */
+        WorkspaceList: {
+            /** @description The oldest first. */
+            workspaces: components["schemas"]["WorkspaceEntryView"][];
+        };
         /** @description A workspace. */
         WorkspaceView: {
             /** @description `ws_…` */
@@ -1619,6 +2044,283 @@ export interface operations {
             };
         };
     };
+    "passphrase.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The present one. */
+                    current?: components["schemas"]["SecretInput"] | null;
+                    /** @description The recovery kit, in its place. */
+                    recovery_kit?: components["schemas"]["SecretInput"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "passphrase.set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The present one, where one is set. */
+                    current?: components["schemas"]["SecretInput"] | null;
+                    /** @description Whether the keychain keeps the key as well, so that the background works after a restart without a person. */
+                    keychain: boolean;
+                    /** @description The new one: twelve characters at least. */
+                    passphrase: components["schemas"]["SecretInput"];
+                    /** @description The recovery kit, in place of the present one. */
+                    recovery_kit?: components["schemas"]["SecretInput"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "recovery.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The absolute path of the new file. */
+                    file: string;
+                    /** @description The passphrase, where one is set. */
+                    passphrase?: components["schemas"]["SecretInput"] | null;
+                    /** @description The present kit, in its place. */
+                    recovery_kit?: components["schemas"]["SecretInput"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "recovery.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The kit, whole or its key alone. */
+                    recovery_kit: components["schemas"]["SecretInput"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Every workspace, not only the one this call acts in.
+                     * @default false
+                     */
+                    all_workspaces?: boolean;
+                    /** @description The file's passphrase: twelve characters at least. */
+                    passphrase?: components["schemas"]["SecretInput"] | null;
+                    /** @description Age recipients (`age1…`), in its place. */
+                    recipients?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether to add what is new; without, it is only shown.
+                     * @default false
+                     */
+                    apply?: boolean;
+                    /** @description The file, sent as a blob before. */
+                    blob: string;
+                    /** @description An age identity (`AGE-SECRET-KEY-1…`), in its place. */
+                    identity?: components["schemas"]["SecretInput"] | null;
+                    /** @description Its passphrase. */
+                    passphrase?: components["schemas"]["SecretInput"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "vault.retry": {
         parameters: {
             query?: never;
@@ -1629,6 +2331,182 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint32
+                     * @description 0 is never; a day at most.
+                     */
+                    lock_after_minutes: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.touch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vault.unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The passphrase. */
+                    passphrase?: components["schemas"]["SecretInput"] | null;
+                    /** @description The recovery kit, whole or its key alone. */
+                    recovery_kit?: components["schemas"]["SecretInput"] | null;
+                };
             };
         };
         responses: {
@@ -1685,6 +2563,187 @@ export interface operations {
             };
         };
     };
+    "workspaces.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Its name. */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceEntryView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.destroy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Its name, typed once more. */
+                    confirm: string;
+                    /** @description Its identifier or name. */
+                    workspace: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The new name. */
+                    name: string;
+                    /** @description Its identifier or name. */
+                    workspace: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Its identifier or name. */
+                    workspace: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
 }
 
 /** What a call may do, by its name: the window's command for it has the same word. */
@@ -1706,6 +2765,23 @@ export const ACCESS = {
   'doctor.run': 'read',
   'links.open': 'write',
   'owner.hand_over': 'write',
+  'passphrase.remove': 'write',
+  'passphrase.set': 'write',
+  'recovery.create': 'write',
+  'recovery.test': 'write',
+  'vault.export': 'write',
+  'vault.import': 'write',
+  'vault.lock': 'write',
   'vault.retry': 'write',
+  'vault.rotate': 'write',
+  'vault.settings': 'write',
+  'vault.show': 'read',
+  'vault.touch': 'write',
+  'vault.unlock': 'write',
   'window.show': 'write',
+  'workspaces.add': 'write',
+  'workspaces.destroy': 'write',
+  'workspaces.list': 'read',
+  'workspaces.rename': 'write',
+  'workspaces.switch': 'write',
 } as const;

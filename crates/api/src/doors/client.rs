@@ -1,5 +1,6 @@
 //! The client of the local socket: calls operations by their types, over any stream of bytes.
 
+use super::server::WORKSPACE;
 use crate::Problem;
 use crate::operation::{Call, Operation, Watch};
 use crate::operations::blobs::Kept;
@@ -9,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,6 +33,7 @@ pub enum ClientError {
 /// A conversation with the owner of a profile.
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
+    workspace: Option<header::HeaderValue>,
 }
 
 impl Client {
@@ -41,7 +44,15 @@ impl Client {
     pub async fn new(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Self, ClientError> {
         let (sender, connection) = handshake(TokioIo::new(io)).await.map_err(ClientError::Broken)?;
         tokio::spawn(connection);
-        Ok(Self { sender })
+        Ok(Self { sender, workspace: None })
+    }
+
+    /// The same conversation, acting in the workspace of this name or identifier.
+    #[must_use]
+    pub fn acting_in(mut self, workspace: Option<&str>) -> Self {
+        let encoded = workspace.map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
+        self.workspace = encoded.and_then(|text| text.parse().ok());
+        self
     }
 
     /// Whether the other side answers at all.
@@ -92,7 +103,11 @@ impl Client {
     async fn post<O: Operation>(&mut self, input: &O) -> Result<Incoming, ClientError> {
         let body = serde_json::to_vec(input).map_err(|_| ClientError::OtherVersion)?;
         let path = format!("/v1/{}", O::NAME);
-        self.send(request(Method::POST, &path, "application/json", body.into())).await
+        let mut request = request(Method::POST, &path, "application/json", body.into());
+        if let Some(workspace) = &self.workspace {
+            request.headers_mut().insert(WORKSPACE, workspace.clone());
+        }
+        self.send(request).await
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Incoming, ClientError> {

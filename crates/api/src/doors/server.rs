@@ -9,7 +9,7 @@ use crate::{Problem, openapi, table};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,6 +20,9 @@ use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The header that names the workspace a call acts in, percent-encoded; without it, the current one.
+pub(crate) const WORKSPACE: &str = "hearthkey-workspace";
 
 /// The largest JSON input, in bytes.
 const INPUT_MAX: usize = 1024 * 1024;
@@ -62,15 +65,23 @@ fn allowed(access: Access) -> bool {
 async fn operate(
     State(served): State<Served>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     input: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let Served { app, caller } = served;
+    let Served { app, mut caller } = served;
+    match headers.get(WORKSPACE).map(workspace_of) {
+        None => {}
+        Some(Some(workspace)) => caller.workspace = Some(workspace),
+        Some(None) => {
+            return answer_problem(&Problem::input("workspace", "a name or identifier was expected"));
+        }
+    }
     let input = match input {
         Ok(input) => input,
         Err(rejection) => return answer_problem(&unreadable(&rejection, INPUT_MAX)),
     };
     if table::is_watch(&name) {
-        return match table::watch(&name, allowed, &input, app) {
+        return match table::watch(&name, allowed, &input, app, caller).await {
             Ok(items) => {
                 let lines = items.map(|item| Ok::<_, Infallible>(Bytes::from(format!("{item}\n"))));
                 let kind = [(header::CONTENT_TYPE, "application/jsonl")];
@@ -86,7 +97,7 @@ async fn operate(
 }
 
 async fn give_blob(State(served): State<Served>, Path(blob): Path<String>) -> Response {
-    match blobs::read(&served.app, &blob) {
+    match blobs::read(&served.app, &served.caller, &blob).await {
         Ok(blob) => ([(header::CONTENT_TYPE, blob.media_type)], blob.bytes).into_response(),
         Err(problem) => answer_problem(&problem),
     }
@@ -102,10 +113,17 @@ async fn keep_blob(
         Err(rejection) => return answer_problem(&unreadable(&rejection, BLOB_MAX)),
     };
     let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    match blobs::write(&served.app, bytes, named.unwrap_or("application/octet-stream")) {
+    let media_type = named.unwrap_or("application/octet-stream");
+    match blobs::write(&served.app, &served.caller, bytes, media_type).await {
         Ok(kept) => Json(kept).into_response(),
         Err(problem) => answer_problem(&problem),
     }
+}
+
+/// A workspace's name may hold any letter; a header's value may not, so it is percent-encoded.
+fn workspace_of(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok().filter(|text| text.len() <= 1000)?;
+    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// A body that is too large, or that ended early.

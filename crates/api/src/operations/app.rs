@@ -1,12 +1,12 @@
-//! The app itself: status, vault, doctor, owner, links, changes.
+//! The app itself: status, doctor, owner, links, changes.
 
 use super::{Done, call};
 use crate::Problem;
 use crate::operation::{Access, Operation, Watch};
-use crate::views::{AppStatus, ChangeView, DoctorReport, VaultView, WorkspaceView};
+use crate::views::{AppStatus, ChangeView, DoctorReport, WorkspaceView};
 use futures::StreamExt;
 use futures::stream::{BoxStream, unfold};
-use hearthkey_core::Hearthkey;
+use hearthkey_core::{Caller, Hearthkey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -16,14 +16,13 @@ use std::sync::Arc;
 #[serde(deny_unknown_fields)]
 pub struct Status {}
 
-call!(Status, "app.status", Read, AppStatus, |_input, app, _| {
-    let vault = app.glance_at_vault();
-    let workspace = app.first_workspace().await?;
+call!(Status, "app.status", Read, while_locked: true, AppStatus, |_input, app, caller| {
+    let vault = app.glance_at_vault().await?;
+    let workspace = app.known_workspace(&caller).await?;
     let owner = app.owner();
     Ok(AppStatus {
         version: owner.version.clone(),
-        workspace: workspace
-            .map(|workspace| WorkspaceView { id: workspace.id.to_string(), name: workspace.name }),
+        workspace: workspace.map(WorkspaceView::from),
         profile: owner.profile.clone(),
         owner: owner.into(),
         vault: vault.into(),
@@ -31,26 +30,19 @@ call!(Status, "app.status", Read, AppStatus, |_input, app, _| {
     })
 });
 
-/// Asks the keychain again and says how the vault is.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RetryVault {}
-
-call!(RetryVault, "vault.retry", Write, VaultView, |_input, app, _| Ok(app.vault_state(true).await?.into()));
-
 /// Checks everything a connection needs, each with its fix. Changes nothing.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Doctor {}
 
-call!(Doctor, "doctor.run", Read, DoctorReport, |_input, app, _| Ok(app.examine().await.into()));
+call!(Doctor, "doctor.run", Read, while_locked: true, DoctorReport, |_input, app, _| Ok(app.examine().await.into()));
 
 /// Asks the owner of the profile to end in favour of the desktop app. The desktop app itself refuses.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandOver {}
 
-call!(HandOver, "owner.hand_over", Write, Done, |_input, app, _| {
+call!(HandOver, "owner.hand_over", Write, while_locked: true, Done, |_input, app, _| {
     app.hand_over()?;
     Ok(Done {})
 });
@@ -60,7 +52,7 @@ call!(HandOver, "owner.hand_over", Write, Done, |_input, app, _| {
 #[serde(deny_unknown_fields)]
 pub struct ShowWindow {}
 
-call!(ShowWindow, "window.show", Write, Done, |_input, app, _| {
+call!(ShowWindow, "window.show", Write, while_locked: true, Done, |_input, app, _| {
     app.show_window()?;
     Ok(Done {})
 });
@@ -86,12 +78,14 @@ pub struct WatchChanges {}
 impl Operation for WatchChanges {
     const NAME: &'static str = "changes.watch";
     const ACCESS: Access = Access::Read;
+    /// It names what changed and nothing of it.
+    const WHILE_LOCKED: bool = true;
 }
 
 impl Watch for WatchChanges {
     type Item = ChangeView;
 
-    fn run(self, app: Arc<Hearthkey>) -> Result<BoxStream<'static, ChangeView>, Problem> {
+    async fn run(self, app: Arc<Hearthkey>, _: Caller) -> Result<BoxStream<'static, ChangeView>, Problem> {
         let changes = app.watch_changes();
         let next = |mut changes: hearthkey_core::changes::ChangeStream| async move {
             let topic = changes.next().await?;

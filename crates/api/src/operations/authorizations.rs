@@ -7,8 +7,8 @@ use crate::views::AuthorizationView;
 use crate::{Problem, SecretInput};
 use futures::StreamExt;
 use futures::stream::{BoxStream, unfold};
-use hearthkey_core::Hearthkey;
 use hearthkey_core::authorize::{FlowStream, OwnClient, Wish};
+use hearthkey_core::{Caller, Hearthkey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -76,8 +76,8 @@ pub struct Reopen {
     pub authorization: String,
 }
 
-call!(Reopen, "authorizations.reopen", Write, Done, |input, app, _| {
-    app.reopen_authorization(id("authorization", &input.authorization)?).await?;
+call!(Reopen, "authorizations.reopen", Write, Done, |input, app, caller| {
+    app.reopen_authorization(&caller, id("authorization", &input.authorization)?).await?;
     Ok(Done {})
 });
 
@@ -89,8 +89,8 @@ pub struct Cancel {
     pub authorization: String,
 }
 
-call!(Cancel, "authorizations.cancel", Write, Done, |input, app, _| {
-    app.cancel_authorization(id("authorization", &input.authorization)?).await?;
+call!(Cancel, "authorizations.cancel", Write, Done, |input, app, caller| {
+    app.cancel_authorization(&caller, id("authorization", &input.authorization)?).await?;
     Ok(Done {})
 });
 
@@ -110,8 +110,12 @@ impl Operation for Follow {
 impl Watch for Follow {
     type Item = AuthorizationView;
 
-    fn run(self, app: Arc<Hearthkey>) -> Result<BoxStream<'static, AuthorizationView>, Problem> {
-        let flow = app.watch_authorization(id("authorization", &self.authorization)?)?;
+    async fn run(
+        self,
+        app: Arc<Hearthkey>,
+        caller: Caller,
+    ) -> Result<BoxStream<'static, AuthorizationView>, Problem> {
+        let flow = app.watch_authorization(&caller, id("authorization", &self.authorization)?).await?;
         let next = |mut flow: FlowStream| async move {
             let state = flow.next().await?;
             Some((AuthorizationView::from(state), flow))

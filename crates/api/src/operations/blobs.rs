@@ -3,8 +3,8 @@
 use super::id;
 use crate::Problem;
 use bytes::Bytes;
-use hearthkey_core::Hearthkey;
 use hearthkey_core::blobs::Blob;
+use hearthkey_core::{Caller, Hearthkey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,16 +25,23 @@ pub struct Kept {
 /// The bytes of a blob.
 ///
 /// # Errors
-/// [`Problem`] when there is none, or no longer.
-pub fn read(app: &Hearthkey, blob: &str) -> Result<Blob, Problem> {
+/// [`Problem`] when there is none, or no longer, or while Hearthkey is locked.
+pub async fn read(app: &Hearthkey, caller: &Caller, blob: &str) -> Result<Blob, Problem> {
+    app.pass_door(caller, false).await?;
     Ok(app.blob(id("blob", blob)?)?)
 }
 
 /// Keeps bytes.
 ///
 /// # Errors
-/// [`Problem`] when they are more than [`BLOB_MAX`].
-pub fn write(app: &Hearthkey, bytes: Bytes, media_type: &str) -> Result<Kept, Problem> {
+/// [`Problem`] when they are more than [`BLOB_MAX`], or while Hearthkey is locked.
+pub async fn write(
+    app: &Hearthkey,
+    caller: &Caller,
+    bytes: Bytes,
+    media_type: &str,
+) -> Result<Kept, Problem> {
+    app.pass_door(caller, true).await?;
     let blob = app.keep_blob(bytes, media_type.to_owned())?;
     Ok(Kept { blob: blob.to_string() })
 }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct List {}
 
-call!(List, "connections.list", Read, ConnectionList, |_input, app, _| {
+call!(List, "connections.list", Read, ConnectionList, |_input, app, caller| {
     let mut connections = vec![];
-    for connection in app.connections().await? {
+    for connection in app.connections(&caller).await? {
         connections.push(ConnectionView::of(&app, connection).await);
     }
     Ok(ConnectionList { connections })
@@ -28,8 +28,8 @@ pub struct Show {
     pub connection: String,
 }
 
-call!(Show, "connections.show", Read, ConnectionDetail, |input, app, _| {
-    let (connection, activity) = app.connection(&input.connection).await?;
+call!(Show, "connections.show", Read, ConnectionDetail, |input, app, caller| {
+    let (connection, activity) = app.connection(&caller, &input.connection).await?;
     let activity = activity.into_iter().map(ActivityView::from).collect();
     Ok(ConnectionDetail { connection: ConnectionView::of(&app, connection).await, activity })
 });
@@ -44,8 +44,8 @@ pub struct Rename {
     pub label: String,
 }
 
-call!(Rename, "connections.rename", Write, ConnectionView, |input, app, _| {
-    let renamed = app.rename_connection(&input.connection, &input.label).await?;
+call!(Rename, "connections.rename", Write, ConnectionView, |input, app, caller| {
+    let renamed = app.rename_connection(&caller, &input.connection, &input.label).await?;
     Ok(ConnectionView::of(&app, renamed).await)
 });
 

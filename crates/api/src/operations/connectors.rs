@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct List {}
 
-call!(List, "connectors.list", Read, ConnectorList, |_input, app, _| {
+call!(List, "connectors.list", Read, ConnectorList, |_input, app, caller| {
     let mut connectors = vec![];
     for manifest in app.catalog().iter() {
-        connectors.push(ConnectorView::of(&app, manifest).await);
+        connectors.push(ConnectorView::of(&app, &caller, manifest).await);
     }
     Ok(ConnectorList { connectors })
 });

@@ -49,6 +49,30 @@ words! {
         Revoked,
         /// Ending its credential at the provider failed.
         RevokeFailed,
+        /// Hearthkey was locked, by a person or for want of one.
+        Locked,
+        /// Hearthkey was unlocked.
+        Unlocked,
+        /// The vault's keys were replaced.
+        KeysRotated,
+        /// A passphrase was set or changed.
+        PassphraseSet,
+        /// The passphrase was removed.
+        PassphraseRemoved,
+        /// A recovery kit was written.
+        RecoveryKitMade,
+        /// A recovery kit was shown to open the vault.
+        RecoveryKitTested,
+        /// A workspace was made.
+        WorkspaceAdded,
+        /// A workspace got another name.
+        WorkspaceRenamed,
+        /// A workspace was destroyed with everything in it.
+        WorkspaceDestroyed,
+        /// Connections were written to an encrypted file.
+        Exported,
+        /// It was taken from an encrypted file.
+        Imported,
     }
 }
 

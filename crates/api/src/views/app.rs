@@ -1,8 +1,9 @@
 //! The app itself as callers see it.
 
+use super::WorkspaceView;
 use hearthkey_core::changes::Topic;
 use hearthkey_core::doctor::{Check, Finding};
-use hearthkey_core::vault_gate::{Glance, Trouble};
+use hearthkey_core::vault_gate::{Glance, Trouble, Ways};
 use hearthkey_core::{Owner, OwnerKind};
 use hearthkey_domain::ports::KeyStoreError;
 use jiff::Timestamp;
@@ -24,15 +25,6 @@ pub struct AppStatus {
     pub vault: VaultView,
     /// Whether the sandbox can be started here.
     pub sandbox: bool,
-}
-
-/// A workspace.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WorkspaceView {
-    /// `ws_…`
-    pub id: String,
-    /// The name a person gave it.
-    pub name: String,
 }
 
 /// The process that owns the profile.
@@ -77,6 +69,22 @@ pub struct VaultView {
     /// What to do, unless it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// What opens it, besides asking again.
+    pub unlock: UnlockWays,
+    /// While it is locked: whether the background work goes on.
+    #[serde(default)]
+    pub working: bool,
+}
+
+/// What a person can open the vault with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnlockWays {
+    /// The passphrase.
+    pub passphrase: bool,
+    /// The recovery kit.
+    pub recovery: bool,
+    /// The keychain, which may ask the person itself.
+    pub keychain: bool,
 }
 
 /// The states of the vault.
@@ -87,6 +95,8 @@ pub enum VaultWord {
     Open,
     /// Being opened; a change tells when it is.
     Opening,
+    /// Locked: nobody comes in until a person unlocks it.
+    Locked,
     /// There is no keychain.
     KeychainAbsent,
     /// The keychain is locked.
@@ -103,9 +113,13 @@ pub enum VaultWord {
     Unreadable,
 }
 
-impl From<Trouble> for VaultView {
-    fn from(trouble: Trouble) -> Self {
-        let state = match &trouble {
+impl VaultView {
+    fn in_state(state: VaultWord) -> Self {
+        Self { state, detail: None, fix: None, unlock: UnlockWays::default(), working: false }
+    }
+
+    fn in_trouble(trouble: &Trouble, ways: Ways) -> Self {
+        let state = match trouble {
             Trouble::Keychain(KeyStoreError::Absent { .. }) => VaultWord::KeychainAbsent,
             Trouble::Keychain(KeyStoreError::Locked) => VaultWord::KeychainLocked,
             Trouble::Keychain(KeyStoreError::Hanging { .. }) => VaultWord::KeychainHanging,
@@ -114,22 +128,31 @@ impl From<Trouble> for VaultView {
             Trouble::WrongKey => VaultWord::WrongKey,
             Trouble::WorkspaceDamaged => VaultWord::Unreadable,
         };
-        Self { state, detail: Some(trouble.to_string()), fix: Some(trouble.fix().to_owned()) }
-    }
-}
-
-impl From<Option<Trouble>> for VaultView {
-    fn from(trouble: Option<Trouble>) -> Self {
-        trouble.map_or(Self { state: VaultWord::Open, detail: None, fix: None }, Self::from)
+        let unlock = UnlockWays {
+            passphrase: ways.passphrase,
+            recovery: ways.recovery,
+            keychain: state == VaultWord::KeychainLocked,
+        };
+        let (detail, fix) = (Some(trouble.to_string()), Some(trouble.fix().to_owned()));
+        Self { detail, fix, unlock, ..Self::in_state(state) }
     }
 }
 
 impl From<Glance> for VaultView {
     fn from(glance: Glance) -> Self {
         match glance {
-            Glance::Open => None::<Trouble>.into(),
-            Glance::Opening => Self { state: VaultWord::Opening, detail: None, fix: None },
-            Glance::Closed(trouble) => trouble.into(),
+            Glance::Open => Self::in_state(VaultWord::Open),
+            Glance::Opening => Self::in_state(VaultWord::Opening),
+            Glance::Locked { working, ways } => Self {
+                unlock: UnlockWays {
+                    passphrase: ways.passphrase,
+                    recovery: ways.recovery,
+                    keychain: !ways.passphrase,
+                },
+                working,
+                ..Self::in_state(VaultWord::Locked)
+            },
+            Glance::Closed(trouble, ways) => Self::in_trouble(&trouble, ways),
         }
     }
 }
@@ -153,6 +176,8 @@ pub enum TopicView {
     Connectors,
     /// The state of the vault.
     Vault,
+    /// The workspaces.
+    Workspaces,
 }
 
 impl From<Topic> for ChangeView {
@@ -162,6 +187,7 @@ impl From<Topic> for ChangeView {
             Topic::Connections => TopicView::Connections,
             Topic::Connectors => TopicView::Connectors,
             Topic::Vault => TopicView::Vault,
+            Topic::Workspaces => TopicView::Workspaces,
         };
         Self { topic }
     }
@@ -198,6 +224,8 @@ pub struct CheckView {
 pub enum FindingWord {
     /// As it should be.
     Fine,
+    /// Works, and could be safer.
+    Advice,
     /// Does not work.
     Trouble,
 }
@@ -214,6 +242,7 @@ impl From<Check> for CheckView {
     fn from(check: Check) -> Self {
         let finding = match check.finding {
             Finding::Fine => FindingWord::Fine,
+            Finding::Advice => FindingWord::Advice,
             Finding::Trouble => FindingWord::Trouble,
         };
         let (id, title) = (check.id.to_owned(), check.title.to_owned());

@@ -1,8 +1,8 @@
 //! Services as callers see them: what to ask a person, and where to get it.
 
 use super::MethodKind;
-use hearthkey_core::Hearthkey;
 use hearthkey_core::manifest::{AuthMethod, Field, FieldKind, Manifest, SecretRule};
+use hearthkey_core::{Caller, Hearthkey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -155,10 +155,10 @@ pub struct ScopeView {
 
 impl ConnectorView {
     /// The view of a manifest.
-    pub async fn of(app: &Hearthkey, manifest: &Manifest) -> Self {
+    pub async fn of(app: &Hearthkey, caller: &Caller, manifest: &Manifest) -> Self {
         let mut methods = vec![];
         for method in &manifest.auth {
-            methods.push(MethodView::of(app, manifest, method).await);
+            methods.push(MethodView::of(app, caller, manifest, method).await);
         }
         Self {
             id: manifest.id.clone(),
@@ -173,11 +173,11 @@ impl ConnectorView {
 }
 
 impl MethodView {
-    async fn of(app: &Hearthkey, manifest: &Manifest, method: &AuthMethod) -> Self {
+    async fn of(app: &Hearthkey, caller: &Caller, manifest: &Manifest, method: &AuthMethod) -> Self {
         let (kind, client, scopes) = match &method.oauth2 {
             None => (MethodKind::ApiKey, None, vec![]),
             Some(oauth) => {
-                let own = app.own_client_id(manifest, oauth).await;
+                let own = app.own_client_id(caller, manifest, oauth).await;
                 let rules = &oauth.client;
                 let client = ClientNeed {
                     ready: own.is_some() || rules.bundled.is_some(),

@@ -13,7 +13,7 @@ use hearthkey_api::problem::ProblemKind;
 use hearthkey_api::views::{
     AuthorizationState, AuthorizationView, ConnectorView, FieldWord, MethodKind, MethodView, SecretNeed,
 };
-use hearthkey_engine::{reach, signals};
+use hearthkey_engine::signals;
 use std::collections::BTreeMap;
 
 impl Session {
@@ -195,7 +195,7 @@ impl Session {
                 _ if tries >= 3 => return Err(ClientError::OtherVersion.into()),
                 _ => tries += 1,
             }
-            client = reach::next_owner(&self.profile).await?;
+            client = self.next_client().await?;
         }
     }
 }

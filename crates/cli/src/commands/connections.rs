@@ -4,9 +4,8 @@ use super::Session;
 use crate::args::{Disconnect, One, Rename};
 use crate::failure::{Failure, REFUSED};
 use crate::output::{deed_words, facts, mark, relative, say, status_words, table};
-use hearthkey_api::operations::app::Doctor;
 use hearthkey_api::operations::{connections as operations, connectors};
-use hearthkey_api::views::{ConnectionDetail, ConnectionView, DoctorReport, FindingWord, MethodKind};
+use hearthkey_api::views::{ConnectionDetail, ConnectionView, MethodKind};
 use hearthkey_domain::ports::Clock;
 use hearthkey_engine::SystemClock;
 use jiff::Timestamp;
@@ -87,33 +86,6 @@ impl Session {
             table(["SERVICE", "NAME", "WHAT IT IS", "TAKES"], rows.collect())
         });
         Ok(())
-    }
-
-    pub(crate) async fn doctor(&self) -> Result<(), Failure> {
-        let report = self.call(&Doctor {}).await?;
-        self.output.result(&report, || {
-            let lines = report.checks.iter().map(|check| {
-                let good = check.finding != FindingWord::Trouble;
-                let fix = check.fix.as_ref().map_or(String::new(), |fix| format!("\n  {fix}"));
-                format!("{} {}: {}{fix}", mark(good), check.title, check.detail)
-            });
-            lines.collect::<Vec<_>>().join("\n")
-        });
-        if report.healthy { Ok(()) } else { Err(Failure::Told(doctor_code(&report))) }
-    }
-}
-
-/// The exit code a failed call would have had: the keychain's trouble, the key's, or another's.
-fn doctor_code(report: &DoctorReport) -> u8 {
-    let trouble = |id: &str| {
-        let found = report.checks.iter().find(|check| check.id == id);
-        found.is_some_and(|check| check.finding == FindingWord::Trouble)
-    };
-    match () {
-        () if trouble("database") => 1,
-        () if trouble("keychain") => 9,
-        () if trouble("vault") => 10,
-        () => 1,
     }
 }
 

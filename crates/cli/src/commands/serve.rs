@@ -3,6 +3,7 @@
 use super::Session;
 use crate::args::Serve;
 use crate::failure::Failure;
+use hearthkey_api::views::{VaultView, VaultWord};
 use hearthkey_engine::{Ending, Engine, OwnerKind, ServeHost, Setting, signals, take_lock};
 use std::sync::Arc;
 
@@ -28,8 +29,13 @@ impl Session {
         // Asked early, so that trouble with the keychain is said here and not at the first use.
         let output = self.output;
         tokio::spawn(async move {
-            if let Ok(Some(trouble)) = app.vault_state(false).await {
-                output.note(&format!("The vault is not open: {trouble}. {}", trouble.fix()));
+            let Ok(vault) = app.vault_state(false).await.map(VaultView::from) else { return };
+            match (vault.state, vault.detail, vault.fix) {
+                (VaultWord::Locked, ..) => output.note("It is locked: hearthkey unlock"),
+                (_, Some(detail), fix) => {
+                    output.note(&format!("The vault is not open: {detail}. {}", fix.unwrap_or_default()));
+                }
+                _ => {}
             }
         });
         engine.run(args.idle_exit).await;

@@ -61,7 +61,7 @@ impl RedirectHandler for Arrival {
             return (end_page::not_expected(), false);
         }
         // A vault that is closed does not cost the sign-in: the tab can be loaded again once it is open.
-        if let Err(error @ Error::Vault(_)) = app.vault().await {
+        if let Err(error @ (Error::Vault(_) | Error::Locked)) = app.vault().await {
             return (end_page::closed(&error), false);
         }
         let (id, caller) = (self.id, self.caller.clone());
@@ -192,7 +192,8 @@ impl Hearthkey {
                 taken?
             }
             None => {
-                let row = self.seal_credential(&connection, 1, issuer, &policy, &credential).await?;
+                let sealing = self.sealing().await?;
+                let row = sealing.credential(&connection, 1, issuer, &policy, &credential)?;
                 let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
                 self.add_labelled(caller, manifest, connection, pending.label, add).await?
             }

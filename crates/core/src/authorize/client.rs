@@ -4,7 +4,7 @@ use super::OwnClient;
 use crate::changes::Topic;
 use crate::tokens::token_policy;
 use crate::vault_gate::place;
-use crate::{Error, Hearthkey};
+use crate::{Caller, Error, Hearthkey};
 use hearthkey_connectors::manifest::{Manifest, OAuth2, SecretRule};
 use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
@@ -12,9 +12,14 @@ use hearthkey_domain::server::AuthorizationServer;
 
 impl Hearthkey {
     /// The `client_id` of the person's own registration for a connector, where its issuer is known beforehand.
-    pub async fn own_client_id(&self, manifest: &Manifest, oauth: &OAuth2) -> Option<String> {
+    pub async fn own_client_id(
+        &self,
+        caller: &Caller,
+        manifest: &Manifest,
+        oauth: &OAuth2,
+    ) -> Option<String> {
         let issuer = &oauth.server.as_ref()?.issuer;
-        let workspace = self.ports.store.workspaces().await.ok()?.into_iter().next()?.workspace.id;
+        let workspace = self.known_workspace(caller).await.ok()??.id;
         let client = self.ports.store.client_for(workspace, &manifest.id, issuer).await.ok()??;
         Some(client.client_id)
     }
@@ -82,18 +87,15 @@ impl Hearthkey {
             issuer: server.issuer.clone(),
             client_id: client_id.to_owned(),
             confidential: secret.is_some(),
+            server: server.issuer.clone(),
+            policy: token_policy(server)?,
             created_at: now,
             proven: false,
         };
-        let (ws, row, policy) = (workspace.to_string(), client.id.to_string(), token_policy(server)?);
-        let place = place::client_secret(&ws, &row, &server.issuer, &policy);
-        let sealed = match &secret {
-            Some(secret) => {
-                let sealed = self.vault().await?.seal(place, secret.expose().as_bytes());
-                Some(sealed.map_err(|_| Error::Internal("a client secret could not be sealed"))?)
-            }
-            None => None,
-        };
+        let (ws, row) = (workspace.to_string(), client.id.to_string());
+        let place = place::client_secret(&ws, &row, &client.server, &client.policy);
+        let sealing = self.sealing().await?;
+        let sealed = secret.map(|secret| sealing.seal(place, &secret)).transpose()?;
         let id = client.id;
         self.ports.store.add_client(client, sealed).await?;
         Ok(ClientChoice::Own { id })

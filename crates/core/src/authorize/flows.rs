@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::error::Failure;
 use hearthkey_domain::authorization::ReturnRefused;
-use hearthkey_domain::ids::{AuthorizationId, ConnectionId};
+use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::Clock;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ use url::Url;
 pub struct Authorization {
     /// Its identifier.
     pub id: AuthorizationId,
+    /// The workspace that will own the connection.
+    pub workspace: WorkspaceId,
     /// The connector.
     pub connector: String,
     /// Where the browser goes.
@@ -115,10 +117,16 @@ impl Flows {
         }
     }
 
-    pub(crate) fn get(&self, id: AuthorizationId) -> Result<watch::Receiver<Authorization>, Error> {
+    /// A sign-in of a workspace.
+    pub(crate) fn get(
+        &self,
+        workspace: WorkspaceId,
+        id: AuthorizationId,
+    ) -> Result<watch::Receiver<Authorization>, Error> {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::NotFound { what: "sign-in", name: id.to_string() };
-        flows.get(&id).map(|flow| flow.sender.subscribe()).ok_or_else(missing)
+        let flow = flows.get(&id).map(|flow| flow.sender.subscribe());
+        flow.filter(|flow| flow.borrow().workspace == workspace).ok_or_else(missing)
     }
 }
 

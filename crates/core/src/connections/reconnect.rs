@@ -47,7 +47,8 @@ impl Hearthkey {
                 ..known
             };
             let version = row.version + 1;
-            let row = self.seal_credential(&renewed, version, issuer.to_owned(), policy, credential).await?;
+            let sealing = self.sealing().await?;
+            let row = sealing.credential(&renewed, version, issuer.to_owned(), policy, credential)?;
             let who = renewed.identity.display().unwrap_or_default();
             let entry = self.entry_for(caller, &renewed, Deed::Reconnected, who);
             match self.ports.store.replace_credential(renewed.clone(), row, entry).await {

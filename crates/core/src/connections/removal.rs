@@ -4,7 +4,7 @@
 use crate::changes::Topic;
 use crate::oauth::TokenFailure;
 use crate::{Caller, Error, Hearthkey};
-use hearthkey_domain::activity::{Deed, Door};
+use hearthkey_domain::activity::Deed;
 use hearthkey_domain::connection::{Connection, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
@@ -22,7 +22,7 @@ impl Hearthkey {
         name: &str,
         now: bool,
     ) -> Result<Option<Connection>, Error> {
-        let found = self.find(name).await?;
+        let found = self.find(caller, name).await?;
         let undo = if now { jiff::SignedDuration::ZERO } else { Connection::UNDO };
         let purge_after = self.now() + undo;
         let entry = self.entry_for(caller, &found, Deed::Disconnected, "");
@@ -43,9 +43,9 @@ impl Hearthkey {
     /// # Errors
     /// When there is no such connection, or it is not being removed.
     pub async fn restore_connection(&self, caller: &Caller, name: &str) -> Result<Connection, Error> {
-        let lane = self.lanes.of(self.find(name).await?.id);
+        let lane = self.lanes.of(self.find(caller, name).await?.id);
         let _lane = lane.lock().await;
-        let found = self.find(name).await?;
+        let found = self.find(caller, name).await?;
         // Once its time is over, the provider may have been told already.
         let expected = match found.status {
             Status::Deleting { purge_after, .. } if self.now() < purge_after => None,
@@ -91,7 +91,7 @@ impl Hearthkey {
         let Some(connection) = still.filter(due) else {
             return Ok(());
         };
-        let caller = Caller { door: Door::Background, program: None };
+        let caller = Caller::background();
         // What is told to the provider is the newest of it.
         self.store_unsaved(&caller, &connection, &mut notes).await?;
         let name = self.connector_name(&connection);
@@ -115,6 +115,7 @@ impl Hearthkey {
             self.ports.store.record(entry).await?;
         }
         self.ports.store.purge_connection(workspace, id).await?;
+        self.upkeep.rotate_soon();
         self.lanes.close(id);
         self.changes.tell(Topic::Connections);
         Ok(())

@@ -64,7 +64,7 @@ impl Hearthkey {
         name: &str,
         wanted: UsageRequest,
     ) -> Result<Reply, Error> {
-        let connection = self.find(name).await?;
+        let connection = self.find(caller, name).await?;
         let manifest = self.manifest_of(&connection)?;
         let request = self.worded(manifest, &connection, &wanted)?;
         // In a task of its own: a caller that goes away neither stops what it began nor keeps it out of the history.

@@ -60,7 +60,7 @@ impl Hearthkey {
     /// # Errors
     /// When there is no such connection or the vault is not open. A test that fails is `Ok` with `ok: false`.
     pub async fn test_connection(self: &Arc<Self>, caller: &Caller, name: &str) -> Result<TestReport, Error> {
-        let connection = self.find(name).await?;
+        let connection = self.find(caller, name).await?;
         self.vault().await?;
         let manifest = self.manifest_of(&connection)?;
         let server = connection.oauth.as_ref().map(|grant| &grant.server);
