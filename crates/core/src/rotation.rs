@@ -5,7 +5,7 @@
 //! 2. one transaction makes everything hang from the new one: workspaces' keys, slots, the check value;
 //! 3. the keychain lets the old generation go;
 //! 4. rows are re-wrapped in small transactions; both keys of a workspace open meanwhile;
-//! 5. a workspace's old key goes when nothing hangs from it, and copies of the database go with it.
+//! 5. when nothing hangs from a workspace's old key, copies of the database go, and then that key.
 //!
 //! Cut before 2, the present generation stays and the newer one is dropped; after, the next start or tick goes on.
 
@@ -160,17 +160,26 @@ impl Hearthkey {
     /// Steps 4 and 5, for whatever an earlier rotation left. The number of rows that were re-wrapped.
     pub(crate) async fn finish_rotation(&self) -> Result<u64, Error> {
         let mut rows = 0;
-        let mut finished = false;
+        let mut done = vec![];
         for row in self.ports.store.workspaces().await? {
-            if row.retiring_key.is_some() {
-                rows += self.rewrap_all(row.workspace.id).await?;
-                finished |= self.retire(row.workspace.id).await?;
+            if row.retiring_key.is_none() {
+                continue;
+            }
+            let workspace = row.workspace.id;
+            rows += self.rewrap_all(workspace).await?;
+            if self.ports.store.retiring_rows(workspace, 1).await?.is_empty() {
+                done.push(workspace);
             }
         }
-        if finished {
-            // Copies made before hold what has been destroyed since, under keys that are gone.
-            self.ports.store.drop_backups().await?;
-            self.upkeep.back_up_soon();
+        if done.is_empty() {
+            return Ok(rows);
+        }
+        // Copies made before hold what has been destroyed since. They go first: once the old keys are gone, nothing would
+        // remember to.
+        self.ports.store.drop_backups().await?;
+        self.upkeep.back_up_soon();
+        for workspace in done {
+            self.retire(workspace).await?;
         }
         Ok(rows)
     }
@@ -220,10 +229,9 @@ impl Hearthkey {
     }
 
     /// Lets a workspace's old key go.
-    async fn retire(&self, workspace: WorkspaceId) -> Result<bool, Error> {
+    async fn retire(&self, workspace: WorkspaceId) -> Result<(), Error> {
         let alone = self.exclusive().await?;
-        let gone = self.ports.store.finish_rotation(workspace).await?;
-        if gone {
+        if self.ports.store.finish_rotation(workspace).await? {
             let vault = self.vault().await?;
             for row in self.ports.store.workspaces().await? {
                 if row.workspace.id == workspace {
@@ -232,7 +240,7 @@ impl Hearthkey {
             }
         }
         drop(alone);
-        Ok(gone)
+        Ok(())
     }
 
     /// Lets the keychain hold exactly what it should: after a rotation, or after the key left it.

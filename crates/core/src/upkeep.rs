@@ -52,6 +52,7 @@ impl Hearthkey {
                 times.keys = Some(now + LOOK_EVERY);
             }
             if copy {
+                // Until it is known better.
                 times.copy = Some(now + LOOK_EVERY);
             }
             (keys, copy)
@@ -83,10 +84,15 @@ impl Hearthkey {
 
     async fn keep_copy(&self) -> Result<(), Error> {
         let now = self.now();
-        let newest = self.ports.store.health().await?.backup;
-        if newest.is_none_or(|(_, at)| at.duration_until(now) >= COPY_EVERY) {
-            self.ports.store.back_up(now).await?;
-        }
+        let newest = self.ports.store.health().await?.backup.map(|(_, at)| at);
+        let newest = match newest.filter(|at| at.duration_until(now) < COPY_EVERY) {
+            Some(at) => at,
+            None => {
+                self.ports.store.back_up(now).await?;
+                now
+            }
+        };
+        self.upkeep.with(|times| times.copy = Some(newest + COPY_EVERY));
         Ok(())
     }
 }
