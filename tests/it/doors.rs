@@ -77,7 +77,7 @@ async fn typed_calls_come_back_typed() {
     assert_eq!(client.call(&Retry {}).await.unwrap().state, VaultWord::Open);
     let status = client.call(&Status {}).await.unwrap();
     assert_eq!((status.vault.state, status.workspace.unwrap().name), (VaultWord::Open, "Personal".into()));
-    assert!(client.call(&List {}).await.unwrap().connections.is_empty());
+    assert!(client.call(&List::default()).await.unwrap().connections.is_empty());
     let rename = Rename { connection: "Nobody".into(), label: "x".into() };
     match client.call(&rename).await {
         Err(ClientError::Problem(problem)) => assert_eq!(problem.kind, ProblemKind::NotFound),

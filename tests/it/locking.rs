@@ -114,7 +114,7 @@ async fn with_a_passphrase_doors_close_by_themselves_and_the_background_goes_on(
     world.connected("Leaving").await;
     set(&world, true).await;
     assert_eq!(use_it(&world).await, Ok(200), "whoever sets it is in");
-    world.app.disconnect(&caller(), "Leaving", false).await.unwrap();
+    world.app.disconnect(&caller(), "Leaving", false, false).await.unwrap();
     world.clock.advance(SignedDuration::from_mins(14));
     world.app.tick().await;
     assert_eq!(view(&world).await.state, VaultWord::Open);

@@ -15,7 +15,7 @@ fn revocations(world: &World) -> usize {
 async fn a_disconnect_can_be_undone_for_thirty_seconds() {
     let world = World::new().await;
     world.connected("Demo").await;
-    world.app.disconnect(&caller(), "Demo", false).await.unwrap();
+    world.app.disconnect(&caller(), "Demo", false, false).await.unwrap();
     let wanted = || UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
     let refused = world.app.request(&caller(), "Demo", wanted()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
@@ -31,7 +31,7 @@ async fn a_disconnect_can_be_undone_for_thirty_seconds() {
 async fn after_that_it_is_revoked_and_gone_even_over_a_restart() {
     let mut world = World::new().await;
     world.connected("Demo").await;
-    world.app.disconnect(&caller(), "Demo", false).await.unwrap();
+    world.app.disconnect(&caller(), "Demo", false, false).await.unwrap();
     assert!(world.app.is_busy().await, "the process stays for it");
     world.restart().await;
     world.clock.advance(SignedDuration::from_secs(31));
@@ -52,6 +52,6 @@ async fn a_provider_that_cannot_be_told_does_not_keep_it() {
         nth: Nth::Every,
         kind: fault,
     }]);
-    assert_eq!(world.app.disconnect(&caller(), "Demo", true).await.unwrap(), None);
+    assert_eq!(world.app.disconnect(&caller(), "Demo", true, false).await.unwrap(), None);
     assert_eq!(world.app.connections(&caller()).await.unwrap(), []);
 }

@@ -59,7 +59,7 @@ async fn an_image_of_before_and_the_keychain_of_after_reveal_nothing_that_was_re
     let sql = rusqlite::Connection::open(&database).unwrap();
     sql.execute("VACUUM INTO ?1", [image.display().to_string()]).unwrap();
     drop(sql);
-    world.app.disconnect(&caller(), "Gone", true).await.unwrap();
+    world.app.disconnect(&caller(), "Gone", true, false).await.unwrap();
     world.app.tick().await;
     assert!(works(&world, "Kept").await);
     // The whole image under the keychain of after.

@@ -113,7 +113,7 @@ async fn a_return_to_a_closed_vault_waits_for_it() {
 async fn a_removal_waits_for_the_vault_so_that_the_provider_is_told() {
     let mut world = World::new().await;
     world.connected("Demo").await;
-    world.app.disconnect(&caller(), "Demo", false).await.unwrap();
+    world.app.disconnect(&caller(), "Demo", false, false).await.unwrap();
     world.restart().await;
     world.clock.advance(jiff::SignedDuration::from_secs(31));
     *world.keychain.trouble.lock().unwrap() = Some(KeyStoreError::Locked);

@@ -40,8 +40,15 @@ pub(crate) struct Cli {
     pub(crate) profile: Option<PathBuf>,
 
     /// The workspace to act in, by its name [default: the current one]
-    #[arg(long, global = true, env = "HEARTHKEY_WORKSPACE", value_name = "NAME")]
-    pub(crate) workspace: Option<String>,
+    // An identifier of its own: some commands take a workspace as well.
+    #[arg(
+        id = "acting-in",
+        long = "workspace",
+        global = true,
+        env = "HEARTHKEY_WORKSPACE",
+        value_name = "NAME"
+    )]
+    pub(crate) acting_in: Option<String>,
 
     /// Print JSON: results on standard output, problems on standard error
     #[arg(long, global = true)]
@@ -91,7 +98,7 @@ Connections stay as they are. What was removed before opens with no older copy o
     Rotate,
     /// Write connections with their secrets into an encrypted file
     Export(Export),
-    /// Add the connections of such a file
+    /// Add the connections of an exported file
     Import(Import),
     /// Own the profile without a window: for servers, and for other commands when the app is not running
     Serve(Serve),
@@ -213,6 +220,9 @@ pub(crate) struct Disconnect {
     /// Remove it at once, without undo
     #[arg(long)]
     pub(crate) now: bool,
+    /// Tell the service nothing: the sign-in was taken along to another place
+    #[arg(long)]
+    pub(crate) keep_sign_in: bool,
 }
 
 #[derive(Debug, Args)]

@@ -40,6 +40,8 @@ impl Failure {
 pub(crate) const REFUSED: u8 = 7;
 /// The exit code of what is done but for sealed rows that do not open.
 pub(crate) const KEY_LOST: u8 = 10;
+/// The exit code of what a person gave up.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 fn exit_code(kind: ProblemKind) -> u8 {
     match kind {

@@ -39,7 +39,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::input(format!("no threads can be started: {error}")))?;
     let profile = hearthkey_engine::open_profile(cli.profile)?;
-    let workspace = cli.workspace.filter(|name| !name.is_empty());
+    let workspace = cli.acting_in.filter(|name| !name.is_empty());
     let session = Session { profile, output, workspace };
     let done = runtime.block_on(async {
         match cli.command {

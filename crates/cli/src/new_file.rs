@@ -108,7 +108,11 @@ mod tests {
     fn where_no_file_can_be_is_said_first() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("missing/export.age"), PathBuf::new()] {
-            assert_eq!(NewFile::at(&path, true).err().map(|failure| failure.exit_code()), Some(2), "{path:?}");
+            assert_eq!(
+                NewFile::at(&path, true).err().map(|failure| failure.exit_code()),
+                Some(2),
+                "{path:?}"
+            );
         }
     }
 }

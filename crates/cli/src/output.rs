@@ -1,6 +1,6 @@
 //! What a person reads, and what a program does: text or JSON on standard output, problems on standard error.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use hearthkey_api::views::{DeedWord, StatusWord};
@@ -51,17 +51,24 @@ impl Output {
         }
     }
 
-    /// Asks a person something that is no secret, if there is one to ask; the answer is a line.
-    pub(crate) fn ask(self, question: &str) -> Option<String> {
+    /// Asks a person something that is no secret, and gives the line they answer; `None` where nobody can be asked.
+    pub(crate) fn ask(self, question: &str) -> Result<Option<String>, Failure> {
         if self.json || !crate::secrets::is_interactive() {
-            return None;
+            return Ok(None);
         }
-        let mut err = anstream::stderr().lock();
-        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        {
+            let mut err = anstream::stderr().lock();
+            let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        }
         let mut line = String::new();
-        // Where nothing can be read, nothing was answered.
-        let _ = std::io::stdin().read_line(&mut line);
-        Some(line.trim().to_owned())
+        match std::io::stdin().read_line(&mut line) {
+            Ok(1..) => Ok(Some(line.trim().to_owned())),
+            // Whoever ends the input does not agree to anything.
+            _ => {
+                self.note("\nCancelled.");
+                Err(Failure::Told(INTERRUPTED))
+            }
+        }
     }
 
     /// Tells what is under way on standard error: in words, or to a program as one line of JSON.
@@ -101,6 +108,10 @@ pub(crate) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) ->
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heads);
     for row in rows {
         table.add_row(row);
+    }
+    // A terminal that does not say how wide it is.
+    if table.width() == Some(0) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

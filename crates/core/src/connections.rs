@@ -33,6 +33,22 @@ impl Hearthkey {
         }
     }
 
+    /// Up to `limit` connections, by label, beginning after the one labelled `after`.
+    ///
+    /// # Errors
+    /// When the database cannot be read. The vault need not be open.
+    pub async fn connections_page(
+        &self,
+        caller: &Caller,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<Connection>, Error> {
+        match self.known_workspace(caller).await? {
+            Some(workspace) => Ok(self.ports.store.connections_page(workspace.id, after, limit).await?),
+            None => Ok(vec![]),
+        }
+    }
+
     /// One connection, by identifier or label (whatever its case), with its newest history.
     ///
     /// # Errors
@@ -67,20 +83,30 @@ impl Hearthkey {
     /// one.
     pub(crate) async fn find(&self, caller: &Caller, name: &str) -> Result<Connection, Error> {
         let (id, name) = (name.parse::<ConnectionId>().ok(), name.trim());
-        let mut all = self.connections(caller).await?;
-        if let Some(at) = all.iter().position(|c| Some(c.id) == id || c.label == name) {
-            return Ok(all.swap_remove(at));
-        }
-        let folded = name.to_lowercase();
-        all.retain(|connection| connection.label.to_lowercase() == folded);
         let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+        let missing = || Error::NotFound { what: "connection", name: format!("{shown:?}") };
+        let workspace = self.known_workspace(caller).await?.ok_or_else(missing)?.id;
+        let store = &self.ports.store;
+        if let Some(id) = id {
+            return store.connection(workspace, id).await?.ok_or_else(missing);
+        }
+        if let Some(found) = store.connection_labelled(workspace, name.to_owned()).await? {
+            return Ok(found);
+        }
+        if name.is_ascii() {
+            return Err(missing());
+        }
+        // The database compares ASCII letters only.
+        let folded = name.to_lowercase();
+        let mut all = store.connections(workspace).await?;
+        all.retain(|connection| connection.label.to_lowercase() == folded);
         match (all.pop(), all.is_empty()) {
             (Some(found), true) => Ok(found),
             (Some(_), false) => {
                 let expected = format!("{shown:?} can mean several connections; write it in their case");
                 Err(Error::Input { field: "connection".into(), expected })
             }
-            (None, _) => Err(Error::NotFound { what: "connection", name: format!("{shown:?}") }),
+            (None, _) => Err(missing()),
         }
     }
 

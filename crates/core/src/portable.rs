@@ -8,6 +8,7 @@ mod import;
 
 pub use import::{ImportItem, ImportOutcome};
 
+use crate::lock::Opener;
 use crate::{Caller, Error, Hearthkey};
 use bytes::Bytes;
 use format::{ClientEntry, ConnectionEntry, Export, WorkspaceExport};
@@ -51,11 +52,24 @@ impl Hearthkey {
     /// Writes the connections of the caller's workspace, or of all, into an encrypted file. Connections on their way out are
     /// not in it.
     ///
+    /// Where a passphrase is set, it asks for that (or the recovery kit): a file with every secret is not for whoever finds
+    /// Hearthkey open.
+    ///
     /// # Errors
-    /// A lock that is too weak or malformed, a vault that is not open, or more than fits into one file.
-    pub async fn export(&self, caller: &Caller, all: bool, lock: Lock) -> Result<Exported, Error> {
+    /// A lock that is too weak or malformed, a wrong passphrase, a vault that is not open, or more than fits into one file.
+    pub async fn export(
+        &self,
+        caller: &Caller,
+        opener: Opener,
+        all: bool,
+        lock: Lock,
+    ) -> Result<Exported, Error> {
         check_lock(&lock)?;
         self.vault().await?;
+        if self.ways().await?.passphrase {
+            let slots = self.ports.store.key_slots().await?;
+            self.open_by_slot(&self.founded().await?, &slots, opener).await?;
+        }
         let acting = self.workspace(caller).await?;
         let mut exported = Exported {
             blob: BlobId::new(self.now(), self.random()),

@@ -18,7 +18,7 @@ pub struct WorkspaceEntry {
     /// The workspace.
     pub workspace: Workspace,
     /// How many connections it has.
-    pub connections: usize,
+    pub connections: u64,
     /// Whether calls act in it unless they name another.
     pub current: bool,
 }
@@ -64,7 +64,7 @@ impl Hearthkey {
         let current = self.known_workspace(&Caller::background()).await?.map(|workspace| workspace.id);
         let mut entries = vec![];
         for row in self.ports.store.workspaces().await? {
-            let connections = self.ports.store.connections(row.workspace.id).await?.len();
+            let connections = self.ports.store.count_connections(row.workspace.id).await?;
             let current = Some(row.workspace.id) == current;
             entries.push(WorkspaceEntry { workspace: row.workspace, connections, current });
         }

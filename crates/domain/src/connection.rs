@@ -52,6 +52,9 @@ pub enum Status {
         purge_after: Timestamp,
         /// How it was before, for the undo.
         before: Box<Status>,
+        /// Whether the service is told nothing, because the sign-in lives on elsewhere.
+        #[serde(default)]
+        keep_sign_in: bool,
     },
 }
 

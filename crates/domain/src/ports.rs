@@ -509,6 +509,22 @@ pub trait Store: Send + Sync {
 
     /// The connections of a workspace, by label. Unreadable rows are left out; [`Store::health`] names them.
     async fn connections(&self, workspace: WorkspaceId) -> Result<Vec<Connection>, StoreError>;
+    /// Up to `limit` connections of a workspace, by label, beginning after the one labelled `after`. As quick with many
+    /// connections as with few.
+    async fn connections_page(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError>;
+    /// The connection with this label, whatever the case of its ASCII letters. As quick with many connections as with few.
+    async fn connection_labelled(
+        &self,
+        workspace: WorkspaceId,
+        label: String,
+    ) -> Result<Option<Connection>, StoreError>;
+    /// How many connections a workspace has, unreadable ones included.
+    async fn count_connections(&self, workspace: WorkspaceId) -> Result<u64, StoreError>;
     /// One connection.
     async fn connection(
         &self,

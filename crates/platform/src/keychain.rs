@@ -33,7 +33,8 @@ const MOST_STUCK: usize = 3;
 /// The keychain of the operating system: Secret Service on Linux, the login keychain on macOS, the credential manager on
 /// Windows.
 ///
-/// On Linux only [`unlock`](KeyStore::unlock) shows a prompt: elsewhere a locked keychain is [`KeyStoreError::Locked`].
+/// On Linux only [`unlock`](KeyStore::unlock) shows a prompt; to every other call a locked keychain is
+/// [`KeyStoreError::Locked`]. On macOS any call may prompt: the system asks for each program.
 #[derive(Debug)]
 pub struct OsKeychain {
     deadline: Duration,
@@ -140,7 +141,7 @@ impl KeyStore for OsKeychain {
     async fn write(&self, vault: &str, value: Secret) -> Result<(), KeyStoreError> {
         let name = vault.to_owned();
         self.change(vault, move |gone| match open() {
-            Ok(store) => write(store, name, &value, gone),
+            Ok(store) => write(&*store, name, &value, gone),
             Err(error) => Err(error).into(),
         })
         .await
@@ -184,26 +185,27 @@ fn read(store: &CredentialStore, vault: &str) -> Result<Option<Secret>, KeyStore
 
 /// Writes an item and reads it back. One that is new, and is not wanted any more or not what it should be, is removed.
 fn write(
-    store: Arc<CredentialStore>,
+    store: &CredentialStore,
     vault: String,
     value: &Secret,
     gone: &CancellationToken,
 ) -> Done<Result<(), KeyStoreError>> {
-    let is_new = match read(&*store, &vault) {
+    let is_new = match read(store, &vault) {
         Ok(before) => before.is_none(),
         Err(error) => return Err(error).into(),
     };
     if gone.is_cancelled() {
         return Err(unwanted()).into();
     }
-    let answer = entry(&*store, &vault)
+    let answer = entry(store, &vault)
         .and_then(|entry| entry.set_password(value.expose()).map_err(describe))
-        .and_then(|()| match read(&*store, &vault)? {
+        .and_then(|()| match read(store, &vault)? {
             Some(kept) if kept.expose() == value.expose() => Ok(()),
             _ => Err(refused("it did not keep what was written")),
         });
     let take_back = move || {
-        if let Err(error) = delete(&*store, &vault) {
+        // By now it may be locked, and nobody is to be prompted for this.
+        if let Err(error) = open().and_then(|store| delete(&*store, &vault)) {
             tracing::warn!(%error, "a keychain item that came too late could not be removed");
         }
     };

@@ -181,7 +181,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description The connections, by label. */
+        /** @description The connections, by label: all of them, or a page. */
         post: operations["connections.list"];
         delete?: never;
         options?: never;
@@ -802,6 +802,8 @@ export interface components {
         ConnectionList: {
             /** @description By label. */
             connections: components["schemas"]["ConnectionView"][];
+            /** @description Where the next page begins, if there may be one. */
+            next?: string | null;
         };
         /** @description One authorized account of a service. */
         ConnectionView: {
@@ -1604,6 +1606,11 @@ export interface operations {
                     /** @description Its identifier or label. */
                     connection: string;
                     /**
+                     * @description Tells the service nothing: the sign-in was taken along to another place.
+                     * @default false
+                     */
+                    keep_sign_in?: boolean;
+                    /**
                      * @description Removes it at once, without undo.
                      * @default false
                      */
@@ -1641,7 +1648,15 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": {
+                    /** @description Where the page begins: the `next` of the page before. */
+                    after?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description The length of a page, 1 to 1,000; without it there is one page with all of them.
+                     */
+                    limit?: number | null;
+                };
             };
         };
         responses: {
@@ -2215,10 +2230,14 @@ export interface operations {
                      * @default false
                      */
                     all_workspaces?: boolean;
+                    /** @description The vault's own passphrase, where one is set. */
+                    current?: components["schemas"]["SecretInput"] | null;
                     /** @description The file's passphrase: twelve characters at least. */
                     passphrase?: components["schemas"]["SecretInput"] | null;
                     /** @description Age recipients (`age1…`), in its place. */
                     recipients?: string[];
+                    /** @description The recovery kit, in its place. */
+                    recovery_kit?: components["schemas"]["SecretInput"] | null;
                 };
             };
         };

@@ -7,17 +7,39 @@ use hearthkey_core::connections::{Body, UsageRequest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The connections, by label.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// The connections, by label: all of them, or a page.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct List {}
+pub struct List {
+    /// The length of a page, 1 to 1,000; without it there is one page with all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Where the page begins: the `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
 
-call!(List, "connections.list", Read, ConnectionList, |_input, app, caller| {
+/// The longest page.
+const PAGE_MAX: u32 = 1000;
+
+call!(List, "connections.list", Read, ConnectionList, |input, app, caller| {
+    let (found, full) = match input.limit {
+        Some(limit) if !(1..=PAGE_MAX).contains(&limit) => {
+            return Err(Problem::input("limit", &format!("1 to {PAGE_MAX} was expected")));
+        }
+        Some(limit) => {
+            let page = app.connections_page(&caller, input.after, limit).await?;
+            let full = page.len() == limit as usize;
+            (page, full)
+        }
+        None => (app.connections(&caller).await?, false),
+    };
+    let next = found.last().filter(|_| full).map(|connection| connection.label.clone());
     let mut connections = vec![];
-    for connection in app.connections(&caller).await? {
+    for connection in found {
         connections.push(ConnectionView::of(&app, connection).await);
     }
-    Ok(ConnectionList { connections })
+    Ok(ConnectionList { connections, next })
 });
 
 /// One connection with its newest history.
@@ -116,10 +138,13 @@ pub struct Disconnect {
     /// Removes it at once, without undo.
     #[serde(default)]
     pub now: bool,
+    /// Tells the service nothing: the sign-in was taken along to another place.
+    #[serde(default)]
+    pub keep_sign_in: bool,
 }
 
 call!(Disconnect, "connections.disconnect", Write, Option<ConnectionView>, |input, app, caller| {
-    match app.disconnect(&caller, &input.connection, input.now).await? {
+    match app.disconnect(&caller, &input.connection, input.now, input.keep_sign_in).await? {
         Some(leaving) => Ok(Some(ConnectionView::of(&app, leaving).await)),
         None => Ok(None),
     }

@@ -22,6 +22,12 @@ pub struct Export {
     /// Every workspace, not only the one this call acts in.
     #[serde(default)]
     pub all_workspaces: bool,
+    /// The vault's own passphrase, where one is set.
+    #[serde(default, serialize_with = "on_the_wire", skip_serializing_if = "Option::is_none")]
+    pub current: Option<SecretInput>,
+    /// The recovery kit, in its place.
+    #[serde(default, serialize_with = "on_the_wire", skip_serializing_if = "Option::is_none")]
+    pub recovery_kit: Option<SecretInput>,
 }
 
 call!(Export, "vault.export", Write, ExportView, |input, app, caller| {
@@ -32,7 +38,8 @@ call!(Export, "vault.export", Write, ExportView, |input, app, caller| {
             return Err(Problem::input("recipients", "give either a passphrase or recipients"));
         }
     };
-    Ok(app.export(&caller, input.all_workspaces, lock).await?.into())
+    let opener = super::vault::opener(input.current, input.recovery_kit)?;
+    Ok(app.export(&caller, opener, input.all_workspaces, lock).await?.into())
 });
 
 /// Reads an export and says what is in it; with `apply`, adds what is new. Nothing that is here is changed.

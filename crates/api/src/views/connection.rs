@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 pub struct ConnectionList {
     /// By label.
     pub connections: Vec<ConnectionView>,
+    /// Where the next page begins, if there may be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A connection with its newest history.

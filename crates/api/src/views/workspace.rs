@@ -48,7 +48,7 @@ impl From<WorkspaceEntry> for WorkspaceEntryView {
         Self {
             id: entry.workspace.id.to_string(),
             name: entry.workspace.name,
-            connections: entry.connections as u64,
+            connections: entry.connections,
             current: entry.current,
             created_at: entry.workspace.created_at,
         }

@@ -10,7 +10,7 @@ const MINUTES_MAX: u32 = 24 * 60;
 #[command(after_help = "\
 Examples:
   hearthkey lock
-  hearthkey lock --after 30       by itself after half an hour without you, where a passphrase is set
+  hearthkey lock --after 30      by itself after half an hour without you, once a passphrase is set
   hearthkey lock --after never
 
 Locked, background work stops too. Locking by itself leaves it running.")]
@@ -56,9 +56,9 @@ pub(crate) enum PassphraseCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  hearthkey passphrase set                             asks for the present one, then twice for the new one
-  hearthkey passphrase set --without-keychain          the keychain does not have the key any more
-  hearthkey passphrase set --recovery kit.txt          the kit in place of the present one
+  hearthkey passphrase set                          asks for the present one, and twice for the new
+  hearthkey passphrase set --without-keychain       the keychain does not have the key any more
+  hearthkey passphrase set --recovery kit.txt       the kit in place of the present one
 
 Twelve characters at least; six words are good. Without a terminal, the present one, where one is
 set, and the new one are a line each of standard input.")]
@@ -85,7 +85,7 @@ pub(crate) struct RemovePassphrase {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  hearthkey recovery                                   whether there is a kit, and whether it was tested
+  hearthkey recovery                  whether there is a kit, and whether it was tested
   hearthkey recovery create /media/stick/hearthkey-recovery.txt
   hearthkey recovery test /media/stick/hearthkey-recovery.txt")]
 pub(crate) struct Recovery {
@@ -111,7 +111,7 @@ A kit counts once it was tested; until then an older one does.")]
     #[command(after_help = "\
 Examples:
   hearthkey recovery test /media/stick/hearthkey-recovery.txt
-  hearthkey recovery test -                            asks for the line AGE-SECRET-KEY-1... on your paper")]
+  hearthkey recovery test -           asks for the line AGE-SECRET-KEY-1... on your paper")]
     Test {
         /// The kit; - for standard input
         #[arg(value_hint = ValueHint::FilePath)]

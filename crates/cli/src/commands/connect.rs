@@ -3,7 +3,7 @@
 use super::Session;
 use super::connections::say_connected;
 use crate::args::Connect;
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 use crate::secrets;
 use hearthkey_api::Problem;
 use hearthkey_api::doors::client::ClientError;
@@ -149,7 +149,7 @@ impl Session {
                 let ended = self.follow(&flow.id).await?;
                 if ended.state == AuthorizationState::Cancelled {
                     self.output.note("Cancelled.");
-                    return Err(Failure::Told(130));
+                    return Err(Failure::Told(INTERRUPTED));
                 }
                 ended
             }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 impl Session {
     pub(crate) async fn list(&self) -> Result<(), Failure> {
-        let list = self.call(&operations::List {}).await?;
+        let list = self.call(&operations::List::default()).await?;
         let now = SystemClock.now();
         self.output.result(&list, || {
             if list.connections.is_empty() {
@@ -52,9 +52,10 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) async fn disconnect(&self, Disconnect { connection, now }: Disconnect) -> Result<(), Failure> {
+    pub(crate) async fn disconnect(&self, args: Disconnect) -> Result<(), Failure> {
+        let Disconnect { connection, now, keep_sign_in } = args;
         let name = connection.clone();
-        let leaving = self.call(&operations::Disconnect { connection, now }).await?;
+        let leaving = self.call(&operations::Disconnect { connection, now, keep_sign_in }).await?;
         self.output.result(&leaving, || match &leaving {
             Some(leaving) => format!(
                 "{} is disconnected. For 30 seconds: hearthkey restore {:?} brings it back.",

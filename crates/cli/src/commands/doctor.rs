@@ -27,7 +27,7 @@ impl Session {
         drop(take_lock(&self.profile, OwnerKind::Serve).map_err(refused)?);
         let question = "Put the newest copy of vault.db in its place? What is there now is kept aside. [y/N]";
         if !sure
-            && let Some(answer) = self.output.ask(question)
+            && let Some(answer) = self.output.ask(question)?
             && !matches!(answer.to_lowercase().as_str(), "y" | "yes")
         {
             self.output.note("Nothing was changed.");

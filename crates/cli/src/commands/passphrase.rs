@@ -40,8 +40,7 @@ impl Session {
         let current = asked.then(|| passphrases.next(PRESENT)).transpose()?;
         let passphrase = passphrases.next_new("New passphrase")?;
         let keychain = !args.without_keychain;
-        let safety =
-            self.call(&vault::SetPassphrase { passphrase, current, recovery_kit, keychain }).await?;
+        let safety = self.call(&vault::SetPassphrase { passphrase, current, recovery_kit, keychain }).await?;
         self.output.result(&safety, || set_words(&safety));
         Ok(())
     }
@@ -52,16 +51,17 @@ impl Session {
         let asked = is_set && recovery_kit.is_none();
         let current = asked.then(|| Passphrases::begin()?.next(PRESENT)).transpose()?;
         let safety = self.call(&vault::RemovePassphrase { current, recovery_kit }).await?;
-        self.output.result(&safety, || "The passphrase is removed. The keychain alone has the key.".to_owned());
+        self.output
+            .result(&safety, || "The passphrase is removed. The keychain alone has the key.".to_owned());
         Ok(())
     }
 }
 
 fn set_words(safety: &SafetyView) -> String {
     let place = if safety.keychain {
-        "The keychain has the key as well: background work goes on after a start, also before you unlock."
+        "The keychain has the key as well, so background work goes on before you unlock."
     } else {
-        "The keychain does not have the key: nothing works after a start until you unlock."
+        "The keychain does not have the key: after every start nothing works until you unlock."
     };
     let kit = if safety.recovery == RecoveryWord::Tested {
         ""

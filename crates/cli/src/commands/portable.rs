@@ -4,15 +4,16 @@ use super::Session;
 use crate::args::{Export, Import};
 use crate::failure::{Failure, KEY_LOST};
 use crate::new_file::NewFile;
-use crate::output::{count, mark, say, table, write_bytes};
+use crate::output::{count, mark, say, table};
 use crate::secrets::{self, Passphrases};
 use bytes::Bytes;
+use hearthkey_api::Problem;
 use hearthkey_api::operations::blobs::BLOB_MAX;
 use hearthkey_api::operations::portable;
 use hearthkey_api::problem::ProblemKind;
 use hearthkey_api::views::{ExportView, ImportItemView, ImportReport, OutcomeWord};
 use serde_json::json;
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 /// The media type of an age file.
@@ -31,23 +32,30 @@ impl Session {
         let target = if args.file != Path::new("-") {
             Target::File(NewFile::at(&args.file, args.force)?)
         } else if std::io::stdout().is_terminal() {
-            return Err(Failure::input("an encrypted file is not for the terminal; name a file, or send it on"));
+            return Err(Failure::input(
+                "an encrypted file is not for the terminal; name a file, or send it on",
+            ));
         } else {
             Target::StandardOutput
         };
         // A locked Hearthkey says so before anything is typed.
-        self.protection_of_vault().await?;
-        let passphrase = match args.to.is_empty() {
-            true => Some(Passphrases::begin()?.next_new("Passphrase for the file")?),
-            false => None,
-        };
-        let input =
-            portable::Export { passphrase, recipients: args.to, all_workspaces: args.all_workspaces };
+        let safety = self.protection_of_vault().await?;
+        let (recipients, all_workspaces) = (args.to, args.all_workspaces);
+        let mut input = portable::Export { recipients, all_workspaces, ..portable::Export::default() };
+        if safety.passphrase || input.recipients.is_empty() {
+            let mut passphrases = Passphrases::begin()?;
+            if safety.passphrase {
+                input.current = Some(passphrases.next("Your passphrase")?);
+            }
+            if input.recipients.is_empty() {
+                input.passphrase = Some(passphrases.next_new("Passphrase for the file")?);
+            }
+        }
         let mut client = self.client().await?;
         let exported = client.call(&input).await?;
         let content = client.read_blob(&exported.blob).await?;
         match &target {
-            Target::StandardOutput => write_bytes(&content),
+            Target::StandardOutput => send(&content)?,
             Target::File(file) => file.write(&content)?,
         }
         self.tell_exported(&exported, &target);
@@ -66,10 +74,12 @@ impl Session {
         let what = format!("{} of {}", count(*connections, "connection"), workspaces.join(", "));
         let missing = match unreadable.as_slice() {
             [] => String::new(),
-            names => format!("{} Not in it, because they cannot be read: {}\n", mark(false), names.join(", ")),
+            names => {
+                format!("{} Not in it, because they cannot be read: {}\n", mark(false), names.join(", "))
+            }
         };
-        let warning = "  Sign-ins with rotating tokens work in one place only: after importing elsewhere, \
-                       disconnect them here.";
+        let warning = "  Sign-ins with rotating tokens work in one place only: here, or where you import them. \
+                       To disconnect one ends it in both; disconnect --keep-sign-in ends it here only.";
         match path {
             None => self.output.progress(&told, &format!("{} {what}, encrypted.\n{missing}{warning}", mark(true))),
             Some(path) => self.output.result(&told, || {
@@ -87,7 +97,8 @@ impl Session {
         let file = Bytes::from(content(&args.file)?);
         // A locked Hearthkey says so before anything is typed.
         self.protection_of_vault().await?;
-        let mut input = portable::Import { blob: String::new(), passphrase: None, identity: None, apply: false };
+        let mut input =
+            portable::Import { blob: String::new(), passphrase: None, identity: None, apply: false };
         if let Some(identity) = &args.identity {
             input.identity = Some(secrets::key_file(identity)?);
         } else if file.windows(FOR_IDENTITY.len()).take(64).any(|window| window == FOR_IDENTITY) {
@@ -108,7 +119,7 @@ impl Session {
             if args.dry_run || new == 0 {
                 return Ok(());
             }
-            let answer = self.output.ask(&format!("Add {}? [Y/n]", count(new, "connection")));
+            let answer = self.output.ask(&format!("Add {}? [Y/n]", count(new, "connection")))?;
             if !answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "" | "y" | "yes")) {
                 self.output.note("Nothing was added.");
                 return Ok(());
@@ -156,6 +167,15 @@ impl Session {
     }
 }
 
+/// Sends a file on. A reader that left early does not have it.
+fn send(content: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(content).and_then(|()| out.flush()).map_err(|error| {
+        let detail = format!("standard output could not be written ({error})");
+        Problem::new(ProblemKind::Internal, Some(detail), None).into()
+    })
+}
+
 /// What becomes of a connection of a file, in words.
 fn fate(item: &ImportItemView, applied: bool) -> String {
     let other = item.label_here.as_ref().filter(|here| **here != item.label);
@@ -189,8 +209,8 @@ fn summary(report: &ImportReport) -> String {
 /// The bytes of a file that may be an export.
 fn content(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = vec![];
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(BLOB_MAX as u64 + 1).read_to_end(&mut bytes));
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(BLOB_MAX as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
     if bytes.len() > BLOB_MAX {
         let limit = BLOB_MAX / 1024 / 1024;

@@ -26,7 +26,10 @@ impl Session {
     async fn make_kit(&self, file: &Path) -> Result<(), Failure> {
         let file = absolute(file)?;
         let Some(path) = file.to_str() else {
-            return Err(Failure::input(format!("{}: a path of Unicode letters was expected", file.display())));
+            return Err(Failure::input(format!(
+                "{}: a path of Unicode letters was expected",
+                file.display()
+            )));
         };
         let is_set = self.protection_of_vault().await?.passphrase;
         let passphrase = is_set.then(|| Passphrases::begin()?.next("Passphrase")).transpose()?;
@@ -72,9 +75,11 @@ fn state_words(safety: &SafetyView) -> String {
                  Make one: hearthkey recovery create FILE"
             )
         }
-        (RecoveryWord::Untested, _) => "There is a recovery kit that was never tested: it does not count yet.\n\
+        (RecoveryWord::Untested, _) => {
+            "There is a recovery kit that was never tested: it does not count yet.\n\
                                         Test it: hearthkey recovery test FILE"
-            .to_owned(),
+                .to_owned()
+        }
         (RecoveryWord::Tested, at) => {
             let when = at.map_or(String::new(), |at| format!(" on {}", at.strftime("%Y-%m-%d")));
             format!("There is a recovery kit. It was tested{when}.")

@@ -31,7 +31,10 @@ impl Session {
         tokio::spawn(async move {
             let Ok(vault) = app.vault_state(false).await.map(VaultView::from) else { return };
             match (vault.state, vault.detail, vault.fix) {
-                (VaultWord::Locked, ..) => output.note("It is locked: hearthkey unlock"),
+                (VaultWord::Locked, ..) if vault.working => {
+                    output.note("It is locked; background work goes on. To unlock it: hearthkey unlock");
+                }
+                (VaultWord::Locked, ..) => output.note("It is locked. To unlock it: hearthkey unlock"),
                 (_, Some(detail), fix) => {
                     output.note(&format!("The vault is not open: {detail}. {}", fix.unwrap_or_default()));
                 }

@@ -30,17 +30,13 @@ impl Session {
         };
         self.protection_of_vault().await?;
         let safety = self.call(&vault::Settings { lock_after_minutes }).await?;
-        self.output.result(&safety, || {
-            let when = match lock_after_minutes {
-                0 => "Hearthkey does not lock by itself.".to_owned(),
-                minutes => format!(
-                    "Hearthkey locks by itself after {} without you.",
-                    count(minutes.into(), "minute")
-                ),
-            };
-            let not_yet = lock_after_minutes > 0 && !safety.passphrase;
-            let yet = if not_yet { " It does once a passphrase is set: hearthkey passphrase set" } else { "" };
-            format!("{when}{yet}")
+        self.output.result(&safety, || match (lock_after_minutes, safety.passphrase) {
+            (0, _) => "Hearthkey does not lock by itself.".to_owned(),
+            (minutes, is_set) => {
+                let minutes = count(minutes.into(), "minute");
+                let once = if is_set { "." } else { ", once a passphrase is set: hearthkey passphrase set" };
+                format!("Hearthkey locks by itself after {minutes} without you{once}")
+            }
         });
         Ok(())
     }

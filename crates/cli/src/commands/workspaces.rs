@@ -15,7 +15,10 @@ impl Session {
             WorkspacesCommand::Add { name } => {
                 let added = self.call(&workspaces::Add { name }).await?;
                 self.output.result(&added, || {
-                    format!("{} is there. To act in it: hearthkey workspaces switch {:?}", added.name, added.name)
+                    format!(
+                        "{} is there. To act in it: hearthkey workspaces switch {:?}",
+                        added.name, added.name
+                    )
                 });
                 Ok(())
             }
@@ -72,12 +75,12 @@ impl Session {
             // What is not there is said by the owner.
             (None, None) => String::new(),
             (None, Some(found)) => {
-                self.output.note(&format!(
+                let question = format!(
                     "{name} goes for good, with {}. Sign-ins are not ended at the services: to have that, \
-                     disconnect first.",
+                     disconnect first.\nType {name:?} to remove it:",
                     count(found.connections, "connection")
-                ));
-                self.output.ask(&format!("Type {name:?} to remove it:")).ok_or_else(|| {
+                );
+                self.output.ask(&question)?.ok_or_else(|| {
                     let hint = format!("Give its name once more: --confirm {name:?}");
                     Failure::with_hint(ProblemKind::InvalidInput, "there is no undo for this", hint)
                 })?

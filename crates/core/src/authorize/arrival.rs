@@ -230,8 +230,7 @@ impl Hearthkey {
     }
 
     pub(crate) async fn check_label_free(&self, workspace: WorkspaceId, label: &str) -> Result<(), Error> {
-        let taken = self.ports.store.connections(workspace).await?;
-        if taken.iter().any(|connection| connection.label.eq_ignore_ascii_case(label)) {
+        if self.ports.store.connection_labelled(workspace, label.to_owned()).await?.is_some() {
             return Err(StoreError::LabelTaken { label: label.to_owned() }.into());
         }
         Ok(())

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use std::sync::Arc;
 
 impl Hearthkey {
-    /// Disconnects. With `now` there is no undo: the connection is gone when this returns.
+    /// Disconnects. With `now` there is no undo: the connection is gone when this returns. With `keep_sign_in` the service is
+    /// told nothing, for a sign-in that was taken along to another place.
     ///
     /// # Errors
     /// When there is no such connection. A provider that cannot be told is no error; it is written to the activity.
@@ -21,6 +22,7 @@ impl Hearthkey {
         caller: &Caller,
         name: &str,
         now: bool,
+        keep_sign_in: bool,
     ) -> Result<Option<Connection>, Error> {
         let found = self.find(caller, name).await?;
         let undo = if now { jiff::SignedDuration::ZERO } else { Connection::UNDO };
@@ -28,7 +30,7 @@ impl Hearthkey {
         let entry = self.entry_for(caller, &found, Deed::Disconnected, "");
         let leaving = self
             .amend(&found, Some(entry), |connection| {
-                connection.status = leaving(&connection.status, purge_after)
+                connection.status = leaving(&connection.status, purge_after, keep_sign_in)
             })
             .await?;
         if now {
@@ -96,7 +98,9 @@ impl Hearthkey {
         self.store_unsaved(&caller, &connection, &mut notes).await?;
         let name = self.connector_name(&connection);
         let label = &connection.label;
-        let told = match self.revoke(&connection).await {
+        let kept = matches!(connection.status, Status::Deleting { keep_sign_in: true, .. });
+        let ended = if kept { Ok(Revocation::Nothing) } else { self.revoke(&connection).await };
+        let told = match ended {
             // With the vault closed, or a database that stumbles, the grant cannot be ended; it waits, rather than live on at
             // the provider unseen. A key that is lost does not come back, and does not keep the row.
             Err(error) if is_passing(&error) => return Err(error),
@@ -177,7 +181,7 @@ fn is_passing(error: &Error) -> bool {
 
 /// What became of a grant at its provider.
 enum Revocation {
-    /// There was no grant.
+    /// There was no grant, or it lives on elsewhere.
     Nothing,
     /// The provider ended it.
     Told,
@@ -186,10 +190,10 @@ enum Revocation {
 }
 
 /// The status of a connection on its way out, which remembers how it was.
-fn leaving(status: &Status, purge_after: Timestamp) -> Status {
+fn leaving(status: &Status, purge_after: Timestamp, keep_sign_in: bool) -> Status {
     let before = match status {
         Status::Deleting { before, .. } => before.clone(),
         other => Box::new(other.clone()),
     };
-    Status::Deleting { purge_after, before }
+    Status::Deleting { purge_after, before, keep_sign_in }
 }

@@ -117,6 +117,9 @@ impl Service {
         let (_, mut locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
             self.ask("SearchItems", &(ours,)).await?;
         if is_locked {
+            // It opens with its items.
+            let inside = format!("{}/", self.collection.as_str());
+            locked.retain(|item| !item.starts_with(&inside));
             locked.push(self.collection.clone());
         }
         Ok(locked)

@@ -77,7 +77,8 @@ impl Running {
     pub(crate) fn try_start(command: &mut Command, input: &str) -> Option<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().ok()?;
-        writeln!(child.stdin.as_mut().unwrap(), "{input}").unwrap();
+        // One that takes no input may have come to its end.
+        let _ = writeln!(child.stdin.as_mut().unwrap(), "{input}");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Some(Self { child, lines })
     }

@@ -4,8 +4,8 @@
 //! began before it.
 
 use super::rows::{
-    column, execute, from_nanoseconds, one, readable, record, same, to_nanoseconds, to_record, to_version,
-    version,
+    column, execute, from_nanoseconds, one, readable, readable_up_to, record, same, to_nanoseconds,
+    to_record, to_version, version,
 };
 use super::{activity, vault};
 use crate::failure::{failed, failure, is_present, is_taken};
@@ -24,6 +24,36 @@ const CREDENTIALS: &str = "credentials";
 pub(super) fn list(sqlite: &Sqlite, workspace: WorkspaceId) -> Result<Vec<Connection>, StoreError> {
     let sql = "SELECT * FROM connections WHERE workspace = ?1 ORDER BY label, id";
     readable(sqlite, sql, [workspace.to_string()], read)
+}
+
+/// A page of them. Labels are unique without regard to case, so that one is where the next page begins.
+pub(super) fn page(
+    sqlite: &Sqlite,
+    workspace: WorkspaceId,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Connection>, StoreError> {
+    let sql = "SELECT * FROM connections WHERE workspace = ?1 AND label > ?2 ORDER BY label";
+    // Every label is longer than nothing.
+    let values = [workspace.to_string(), after.unwrap_or_default().to_owned()];
+    readable_up_to(limit as usize, sqlite, sql, values, read)
+}
+
+/// The connection of a workspace with this label.
+pub(super) fn labelled(
+    sqlite: &Sqlite,
+    workspace: WorkspaceId,
+    label: &str,
+) -> Result<Option<Connection>, StoreError> {
+    let sql = "SELECT * FROM connections WHERE workspace = ?1 AND label = ?2";
+    one(sqlite, sql, [workspace.to_string(), label.to_owned()], read)
+}
+
+/// How many a workspace has.
+pub(super) fn count(sqlite: &Sqlite, workspace: WorkspaceId) -> Result<u64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM connections WHERE workspace = ?1";
+    let count = sqlite.query_row(sql, [workspace.to_string()], |row| row.get::<_, i64>(0));
+    count.map_err(failure).map(i64::unsigned_abs)
 }
 
 /// One connection of a workspace.

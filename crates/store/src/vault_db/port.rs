@@ -114,6 +114,33 @@ impl Store for VaultDb {
         Ok(found.into_iter().map(|connection| self.with_uses(connection)).collect())
     }
 
+    async fn connections_page(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let found = self
+            .database
+            .read(move |sqlite| connections::page(sqlite, workspace, after.as_deref(), limit))
+            .await?;
+        Ok(found.into_iter().map(|connection| self.with_uses(connection)).collect())
+    }
+
+    async fn connection_labelled(
+        &self,
+        workspace: WorkspaceId,
+        label: String,
+    ) -> Result<Option<Connection>, StoreError> {
+        let found =
+            self.database.read(move |sqlite| connections::labelled(sqlite, workspace, &label)).await?;
+        Ok(found.map(|connection| self.with_uses(connection)))
+    }
+
+    async fn count_connections(&self, workspace: WorkspaceId) -> Result<u64, StoreError> {
+        self.database.read(move |sqlite| connections::count(sqlite, workspace)).await
+    }
+
     async fn connection(
         &self,
         workspace: WorkspaceId,

@@ -27,12 +27,8 @@ pub(super) fn list_all(sqlite: &Sqlite) -> Result<Vec<SlotRow>, StoreError> {
     all(sqlite, "SELECT * FROM key_slots ORDER BY id", [], read)
 }
 
-/// Adds a slot to a vault that was founded, in place of others of its kind: of all if it is confirmed, else of those that
-/// are not.
+/// Adds a slot in place of others of its kind: of all if it is confirmed, else of those that are not.
 pub(super) fn add(sqlite: &Sqlite, row: &SlotRow, activity: &Activity) -> Result<(), StoreError> {
-    if vault::record(sqlite)?.is_none() {
-        return Err(StoreError::Conflict);
-    }
     insert(sqlite, row)?;
     let sql = "DELETE FROM key_slots WHERE kind = ?1 AND id <> ?2 AND (?3 OR confirmed_at IS NULL)";
     let values = params![word(row.slot.kind), row.slot.id.to_string(), row.slot.confirmed_at.is_some()];

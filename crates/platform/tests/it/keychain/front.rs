@@ -1,13 +1,19 @@
 //! A Secret Service in front of the real one, on a bus of its own: it passes every call on, unless the test says otherwise.
 
 use super::session::{NAME, Session};
-use std::sync::mpsc::{self, Receiver};
+use std::{
+    sync::mpsc::{self, Receiver},
+    time::Duration,
+};
 use zbus::{
     Message,
     blocking::{Connection, MessageIterator},
     message,
     zvariant::{Structure, StructureBuilder},
 };
+
+/// Enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What becomes of a call.
 pub(super) enum Act {
@@ -62,7 +68,7 @@ impl Front {
     pub(super) fn until(&self, method: &str) -> Vec<String> {
         let mut before = Vec::new();
         loop {
-            let answered = self.answered.recv().expect("the front is there");
+            let answered = self.answered.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {method}"));
             if answered == method {
                 return before;
             }

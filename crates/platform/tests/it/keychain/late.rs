@@ -6,6 +6,7 @@ use super::{
     session::{Asker, Session},
 };
 use std::sync::mpsc::{self, Receiver, Sender};
+use zbus::zvariant::ObjectPath;
 
 /// A service that holds a method back, once: it says when the call is there, and waits to be let go.
 fn holding(real: &Session, method: &'static str) -> (Front, Receiver<()>, Sender<()>) {
@@ -113,5 +114,66 @@ fn a_service_that_ends_in_the_middle_is_absent() {
         assert_eq!(front.session.ask(line), ended, "{line}, {method}");
         assert_eq!(real.ask("read vault-1"), "value ks1;g=1:first");
         assert_eq!(real.ask("read vault-2"), "none");
+    }
+}
+
+#[test]
+fn a_keyring_that_locks_in_the_middle_is_locked() {
+    for (line, method) in [
+        ("read vault-1", "GetSecret"),
+        ("write vault-1 ks1;g=2:second", "SetSecret"),
+        ("write vault-2 ks1;g=1:first", "CreateItem"),
+    ] {
+        let real = Session::open();
+        assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
+        let front = Front::of(&real, move |front, call| {
+            if member(call) != method {
+                return Act::Pass;
+            }
+            let locked = "org.freedesktop.Secret.Error.IsLocked";
+            front.reply_error(&call.header(), locked, &"Cannot do this to a locked item").unwrap();
+            Act::Answered
+        });
+        assert_eq!(front.session.ask(line), "locked: the keychain is locked", "{line}");
+    }
+}
+
+#[test]
+fn a_new_item_that_is_not_what_was_written_is_removed_again() {
+    let real = Session::open();
+    let mut created = false;
+    let front = Front::of(&real, move |front, call| {
+        created |= member(call) == "CreateItem";
+        if !created || member(call) != "GetSecret" {
+            return Act::Pass;
+        }
+        front.reply_error(&call.header(), "org.freedesktop.DBus.Error.Failed", &"no").unwrap();
+        Act::Answered
+    });
+    let answer = front.session.ask("write vault-1 ks1;g=1:first");
+    assert!(answer.starts_with("refused: "), "{answer}");
+    assert_eq!(real.ask("read vault-1"), "none");
+}
+
+#[test]
+fn a_service_that_says_yes_and_does_nothing_is_found_out() {
+    for (line, method, complaint) in [
+        ("write vault-1 ks1;g=2:second", "SetSecret", "it did not keep what was written"),
+        ("remove vault-1", "Delete", "it still has what was removed"),
+    ] {
+        let real = Session::open();
+        assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
+        let front = Front::of(&real, move |front, call| {
+            if member(call) != method {
+                return Act::Pass;
+            }
+            match method {
+                "Delete" => front.reply(&call.header(), &ObjectPath::default()).unwrap(),
+                _ => front.reply(&call.header(), &()).unwrap(),
+            }
+            Act::Answered
+        });
+        assert_eq!(front.session.ask(line), format!("refused: the keychain refused: {complaint}"));
+        assert_eq!(real.ask("read vault-1"), "value ks1;g=1:first");
     }
 }

@@ -147,9 +147,10 @@ fn there_is_one_prompt_at_a_time() {
     let (_real, front) = prompting(Person::IsAway);
     let mut asker = front.session.asker(30_000, 30_000);
     asker.say("begin unlock");
-    asker.say("begin unlock");
     front.until("Prompt");
-    assert_eq!(asker.ask("read vault-1"), LOCKED, "the second has begun by now");
+    asker.say("begin unlock");
+    // By the time that it has an answer the second prompt would be there.
+    assert_eq!(asker.ask("read vault-1"), LOCKED);
     assert_eq!(asker.ask("abandon"), "abandoned");
     let before = front.until("Dismiss");
     assert!(!before.iter().any(|method| method == "Prompt"));

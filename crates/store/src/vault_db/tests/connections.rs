@@ -100,6 +100,33 @@ async fn a_credential_is_replaced_over_the_version_below_with_its_connection() {
 }
 
 #[tokio::test]
+async fn pages_follow_each_other_and_one_unreadable_row_ends_none() {
+    let place = Place::new();
+    let db = place.founded().await;
+    add_workspace(&db, 2).await;
+    for (number, label) in [(1, "anna"), (2, "Berta"), (3, "carl"), (4, "Dora"), (5, "Émile")] {
+        add(&db, HOME, number, label).await;
+    }
+    let labels = async |after: Option<&str>, limit| {
+        let page = db.connections_page(workspace(HOME), after.map(str::to_owned), limit).await.unwrap();
+        page.into_iter().map(|connection| connection.label).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(None, 2).await, ["anna", "Berta"]);
+    assert_eq!(labels(Some("berta"), 2).await, ["carl", "Dora"]);
+    assert_eq!(labels(Some("Dora"), 2).await, ["Émile"]);
+    assert_eq!(labels(Some("Émile"), 2).await, [""; 0]);
+    assert_eq!(db.count_connections(workspace(HOME)).await.unwrap(), 5);
+    let named = async |label: &str| {
+        let found = db.connection_labelled(workspace(HOME), label.to_owned()).await.unwrap();
+        found.map(|connection| connection.label)
+    };
+    assert_eq!(named("BERTA").await.as_deref(), Some("Berta"));
+    assert_eq!(named("émile").await, None, "letters beyond ASCII are compared as they are");
+    place.meddle("UPDATE connections SET record = 'x' WHERE label = 'Berta'");
+    assert_eq!(labels(None, 2).await, ["anna", "carl"]);
+}
+
+#[tokio::test]
 async fn a_label_is_taken_in_any_case_and_while_its_connection_is_being_removed() {
     let place = Place::new();
     let db = place.founded().await;

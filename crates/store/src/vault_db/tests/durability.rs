@@ -18,6 +18,15 @@ async fn a_vault_is_founded_once() {
     let refused = db.found_vault(again, workspace_row(2), Vec::new()).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(db.vault_record().await.unwrap(), None);
+
+    // Nor is a way into a vault made one into another.
+    let place = Place::new();
+    let db = place.open();
+    let slot = vec![slot_row(1, SlotKind::Recovery, None)];
+    db.found_vault(vault_record(), workspace_row(HOME), slot).await.unwrap();
+    place.meddle("DELETE FROM vault; DELETE FROM workspaces");
+    let refused = db.found_vault(vault_record(), workspace_row(2), Vec::new()).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
 }
 
 #[tokio::test]

@@ -222,7 +222,7 @@ async fn add(db: &VaultDb, space: u8, number: u8, label: &str) -> Connection {
 /// The same connection, being removed, as it is to be written.
 fn deleting(connection: &Connection, purge_after: Timestamp) -> Connection {
     let before = Box::new(connection.status.clone());
-    Connection { status: Status::Deleting { purge_after, before }, ..connection.clone() }
+    Connection { status: Status::Deleting { purge_after, before, keep_sign_in: false }, ..connection.clone() }
 }
 
 /// Those of `marks` that are in any file of the directory.

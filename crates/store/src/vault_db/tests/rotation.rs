@@ -126,8 +126,8 @@ async fn a_rotation_that_does_not_fit_changes_nothing() {
         start
     };
     let cases: [(&str, RotationStart); 13] = [
-        ("an older generation", start(0, &[HOME, OTHER], &[1, 2])),
-        ("a newer generation", start(2, &[HOME, OTHER], &[1, 2])),
+        ("an older generation", RotationStart { from: 0, ..good() }),
+        ("a newer generation", RotationStart { from: 2, ..good() }),
         ("a workspace is missing", start(1, &[HOME], &[1, 2])),
         ("no workspace", start(1, &[], &[1, 2])),
         ("an unknown workspace", start(1, &[HOME, 3], &[1, 2])),

@@ -1,5 +1,5 @@
 use super::{SlotKey, open_slot, seal_key};
-use crate::age_file::encrypt_to;
+use crate::age_file::{decrypt_with_identity, encrypt_to};
 use crate::error::SlotError;
 use crate::vault::Vault;
 use crate::{KeyCheck, KeychainKey, SlotIdentity, VaultId, suite};
@@ -57,6 +57,8 @@ fn a_slot_holds_the_generation_of_its_vault_alone() {
     let both = one.key.succeeded(1).unwrap();
     let slot = one.vault.slot_key("slot_1", &one.identity, &both).unwrap();
     assert_eq!(*one.open(1, &slot).unwrap().encode(), *one.key.encode());
+    let text = decrypt_with_identity(&slot.key, &one.identity, 256).unwrap();
+    assert_eq!(**text, *one.key.encode().as_bytes());
     let next = one.vault.rotate(&both, &[]).unwrap().vault;
     let slot = next.slot_key("slot_1", &one.identity, &both).unwrap();
     let opened = one.open(2, &slot).unwrap();
@@ -93,6 +95,33 @@ fn a_key_that_somebody_else_put_into_a_slot_is_not_taken() {
     for proof in [&one.slot.proof[..], &forged, b"", &[0; 31], &[0; 33], &[0; 64]] {
         assert_eq!(outcome(open_slot(one.id, "slot_1", 1, &one.identity, &key, proof)), "NotProven");
     }
+}
+
+#[test]
+fn a_proof_is_about_the_vault_the_slot_the_generation_and_the_key() {
+    let vault = VaultId::generate().unwrap();
+    let expected = [
+        b"hearthkey/v1/slot\0\0\0\x10".as_slice(),
+        vault.as_bytes(),
+        b"\0\0\0\x06slot_1",
+        &7_u32.to_be_bytes(),
+        &suite::sha256(b"an age file"),
+    ];
+    assert_eq!(super::claim(vault, "slot_1", 7, b"an age file"), Ok(expected.concat()));
+}
+
+#[test]
+fn a_sealed_proof_key_is_bound_to_slot_recipient_and_generation() {
+    let key = KeychainKey::fresh(2).unwrap();
+    let id = VaultId::generate().unwrap();
+    let [one, two] = [KeychainKey::generate().unwrap(), key].map(|key| Vault::create(id, &key).0);
+    let place =
+        |vault: &Vault, slot, recipient| vault.proof_key_place(slot, recipient).unwrap().as_bytes().to_vec();
+    let bound = place(&one, "slot_1", "age1a");
+    assert_eq!(place(&one, "slot_1", "age1a"), bound);
+    assert_ne!(place(&two, "slot_1", "age1a"), bound);
+    assert_ne!(place(&one, "slot_2", "age1a"), bound);
+    assert_ne!(place(&one, "slot_1", "age1b"), bound);
 }
 
 #[test]
