@@ -111,6 +111,7 @@ impl Hearthkey {
     ) -> Result<Authorization, Error> {
         self.vault().await?;
         let workspace = self.workspace_id(caller).await?;
+        self.check_room().await?;
         let (wish, reconnect) = self.wish_to_reconnect(caller, wish).await?;
         let prepared = self
             .prepare(&wish.connector, wish.method.as_deref(), &wish.values, wish.label.as_deref())

@@ -167,6 +167,8 @@ impl Hearthkey {
             return Err(self.ended(caller, connection, reason).await);
         };
         let client = self.acting_client(connection.workspace, &grant, policy).await?;
+        // A reply that cannot be written down would cost the token that was spent on it.
+        self.check_room().await?;
         let tokens = match self.exchange_refresh(&client, refresh_token, &grant.scopes_granted).await {
             Ok(reply) => reply.succeeding(previous),
             Err(failure) if failure.is_permanent() => {

@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::OwnedRwLockWriteGuard;
 
 /// How many rows one transaction re-wraps.
-const BATCH: u32 = 500;
+const BATCH: u32 = 2000;
 /// How long whoever seals may take to store it.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 

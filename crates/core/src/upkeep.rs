@@ -2,6 +2,7 @@
 //! database every day.
 
 use crate::{Caller, Error, Hearthkey};
+use hearthkey_domain::ports::StoreError;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -69,6 +70,11 @@ impl Hearthkey {
         if copy_due && let Err(error) = self.keep_copy().await {
             tracing::warn!(kind = ?error.kind(), "no copy of the database could be made");
         }
+    }
+
+    /// Refuses to begin what must be written down at its end while the disk is full.
+    pub(crate) async fn check_room(&self) -> Result<(), Error> {
+        if self.ports.store.has_reserve().await { Ok(()) } else { Err(StoreError::DiskFull.into()) }
     }
 
     async fn keep_keys(self: &Arc<Self>) -> Result<(), Error> {
