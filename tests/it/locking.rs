@@ -10,6 +10,7 @@ use hearthkey_core::lock::Opener;
 use hearthkey_core::{Error, ErrorKind};
 use hearthkey_domain::Secret;
 use hearthkey_domain::ports::KeyStoreError;
+use hearthkey_sandbox::{Fault, FaultKind, Nth};
 use jiff::SignedDuration;
 use schemars::SchemaGenerator;
 use std::sync::Arc;
@@ -220,4 +221,33 @@ async fn a_recovery_kit_opens_what_the_keychain_lost() {
     world.app.test_recovery_kit(&caller(), second).await.unwrap();
     let old = world.app.test_recovery_kit(&caller(), kit()).await;
     assert!(matches!(old, Err(Error::WrongRecoveryKey)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_on_their_way_when_a_person_locks_are_not_lost() {
+    let mut world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    let slow = FaultKind::Delay { ms: 400 };
+    world.sandbox.set_faults(vec![Fault {
+        route: "/token".into(),
+        method: None,
+        nth: Nth::Every,
+        kind: slow,
+    }]);
+    let asked = || world.sandbox.journal().iter().filter(|entry| entry.path == "/token").count();
+    let before = asked();
+    let wanted = UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
+    let (app, me) = (Arc::clone(&world.app), caller());
+    let call = tokio::spawn(async move { app.request(&me, "Demo", wanted).await.map(|reply| reply.status) });
+    while asked() == before {
+        tokio::task::yield_now().await;
+    }
+    world.app.lock(&caller()).await.unwrap();
+    // Whoever asked before is answered; the rotated pair is stored.
+    assert_eq!(call.await.unwrap().unwrap(), 200);
+    assert_eq!(use_it(&world).await, Err(ErrorKind::Locked));
+    world.restart().await;
+    assert_eq!(use_it(&world).await, Ok(200));
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
 }

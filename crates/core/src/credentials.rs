@@ -56,7 +56,7 @@ impl Hearthkey {
     /// # Errors
     /// Answers that cannot be right, a key that does not work, or a vault that is not open. Nothing is saved then.
     pub async fn add_key(self: &Arc<Self>, caller: &Caller, offer: KeyOffer) -> Result<Connection, Error> {
-        self.vault().await?;
+        let vault = self.vault().await?;
         let workspace = self.workspace_id(caller).await?;
         let (offer, reconnect) = self.offer_to_reconnect(caller, offer).await?;
         if let Some(label) = &offer.label {
@@ -88,7 +88,7 @@ impl Hearthkey {
             version: 1,
         };
         if let Some(id) = reconnect {
-            let renewed = self.reconnect(caller, id, connection, "", &policy, &credential).await?;
+            let renewed = self.reconnect(caller, id, connection, "", &policy, &credential, &vault).await?;
             self.changes.tell(crate::changes::Topic::Connections);
             return Ok(renewed);
         }

@@ -169,6 +169,7 @@ impl Hearthkey {
         let client = self.acting_client(connection.workspace, &grant, policy).await?;
         // A reply that cannot be written down would cost the token that was spent on it.
         self.check_room().await?;
+        let vault = self.vault().await?;
         let tokens = match self.exchange_refresh(&client, refresh_token, &grant.scopes_granted).await {
             Ok(reply) => reply.succeeding(previous),
             Err(failure) if failure.is_permanent() => {
@@ -186,7 +187,7 @@ impl Hearthkey {
         let ActingClient { server, policy, .. } = client;
         let (grant, version) = (granted(grant, &tokens), version + 1);
         let credential = Credential::OAuth2(tokens);
-        let sealing = self.sealing().await?;
+        let sealing = self.sealing_since(&vault).await?;
         let row = sealing.credential(&connection, version, server.issuer, &policy, &credential)?;
         // Whatever goes wrong from here on, they are still there.
         notes.unsaved = Some(Unsaved { grant, row, _sealing: sealing });

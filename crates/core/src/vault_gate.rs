@@ -180,6 +180,23 @@ impl Hearthkey {
         Ok(Sealing::new(vault, no_rotation))
     }
 
+    /// The vault for sealing what a provider has just handed over: also when a person locked since `before` was taken, for what
+    /// is under way settles first.
+    pub(crate) async fn sealing_since(&self, before: &Arc<Vault>) -> Result<Sealing, Error> {
+        let refused = match self.sealing().await {
+            Ok(sealing) => return Ok(sealing),
+            Err(refused) => refused,
+        };
+        let no_rotation = Arc::clone(&self.vault.sealing).read_owned().await;
+        // Closed meanwhile, and so not rotated; unless it was opened again in between.
+        match self.ports.store.vault_record().await? {
+            Some(record) if record.generation == before.generation() => {
+                Ok(Sealing::new(Arc::clone(before), no_rotation))
+            }
+            _ => Err(refused),
+        }
+    }
+
     pub(crate) async fn open_vault(&self, anew: bool) -> Result<Arc<Vault>, Error> {
         let settled = |known: Option<Result<_, Error>>| {
             known.filter(|found| !anew || matches!(found, Ok(_) | Err(Error::Locked)))

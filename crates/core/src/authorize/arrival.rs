@@ -144,7 +144,8 @@ impl Hearthkey {
         let flow = flow_text(&policy, &pending.server, &client_id, &pending.redirect_uri);
         let (ws, row) = (pending.workspace.to_string(), pending.id.to_string());
         let place = place::verifier(&ws, &row, &pending.server.issuer, &flow);
-        let opened = self.vault().await?.unseal(place, &verifier);
+        let vault = self.vault().await?;
+        let opened = vault.unseal(place, &verifier);
         let unreadable = || Error::Unreadable { what: "sign-in", name: manifest.name.clone() };
         let verifier = opened.ok().and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
         let verifier = verifier.ok_or_else(unreadable)?;
@@ -184,15 +185,16 @@ impl Hearthkey {
         };
         let connection = match pending.reconnect {
             Some(id) => {
-                let taken =
-                    self.reconnect(caller, id, connection.clone(), &issuer, &policy, &credential).await;
+                let taken = self
+                    .reconnect(caller, id, connection.clone(), &issuer, &policy, &credential, &vault)
+                    .await;
                 if taken.is_err() {
                     self.give_back(&connection, policy, &credential).await;
                 }
                 taken?
             }
             None => {
-                let sealing = self.sealing().await?;
+                let sealing = self.sealing_since(&vault).await?;
                 let row = sealing.credential(&connection, 1, issuer, &policy, &credential)?;
                 let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
                 self.add_labelled(caller, manifest, connection, pending.label, add).await?

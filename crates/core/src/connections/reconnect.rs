@@ -8,9 +8,16 @@ use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::ConnectionId;
 use hearthkey_domain::ports::StoreError;
+use hearthkey_vault::Vault;
+use std::sync::Arc;
 
 impl Hearthkey {
-    /// Gives a connection the credential of `fresh`, if that is the same account's at the same place.
+    /// Gives a connection the credential of `fresh`, if that is the same account's at the same place. `vault` is the vault as it
+    /// was when the provider was asked.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are what a new credential for a known connection is made of"
+    )]
     pub(crate) async fn reconnect(
         &self,
         caller: &Caller,
@@ -19,6 +26,7 @@ impl Hearthkey {
         issuer: &str,
         policy: &EgressPolicy,
         credential: &Credential,
+        vault: &Arc<Vault>,
     ) -> Result<Connection, Error> {
         let missing = || Error::NotFound { what: "connection", name: id.to_string() };
         // A refresh under way ends first: the tokens that come last are the new ones.
@@ -47,7 +55,7 @@ impl Hearthkey {
                 ..known
             };
             let version = row.version + 1;
-            let sealing = self.sealing().await?;
+            let sealing = self.sealing_since(vault).await?;
             let row = sealing.credential(&renewed, version, issuer.to_owned(), policy, credential)?;
             let who = renewed.identity.display().unwrap_or_default();
             let entry = self.entry_for(caller, &renewed, Deed::Reconnected, who);
