@@ -3,11 +3,18 @@
 
 mod browser;
 mod codes;
+mod doctor;
 mod help;
 mod journey;
 mod keychain;
+mod locking;
+mod passphrase;
+mod portable;
+mod recovery;
 mod refresh;
 mod secrecy;
+mod terminal;
+mod workspaces;
 
 use hearthkey_tests::{Home, Output};
 use std::fmt::Write as _;
@@ -20,6 +27,13 @@ impl Transcript {
     /// Runs a command and writes it down.
     fn run(&mut self, home: &Home, arguments: &[&str]) -> Output {
         let output = home.cli(arguments);
+        self.note(arguments, &output);
+        output
+    }
+
+    /// Runs a command with `input` on its standard input, and writes it down without that.
+    fn run_with(&mut self, home: &Home, arguments: &[&str], input: &str) -> Output {
+        let output = home.cli_with_input(arguments, input.as_bytes());
         self.note(arguments, &output);
         output
     }
@@ -48,6 +62,11 @@ impl Transcript {
             (r"\b(conn|act|auth|ws|client)_[0-9A-Za-z]{20,}", "${1}_ID"),
             (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
             (r"\bprocess \d+", "process PID"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
+            (r"\d{4}-\d\d-\d\d\b", "DATE"),
+            (r"\d{8}T\d{6}Z", "TIME"),
+            (r"newest copy of TIME|no copy yet", "COPY"),
+            (r"\bage1[0-9a-z]{50,}", "age1RECIPIENT"),
             (r#""(x-ratelimit-reset|x-ratelimit-remaining|date)",\n(\s+)"[^"]+""#, "\"$1\",\n$2\"VARIES\""),
             (r"(?m)^(x-ratelimit-reset|x-ratelimit-remaining|date): .*", "$1: VARIES"),
             (r"(?m)^content-length: \d+", "content-length: VARIES"),

@@ -6,6 +6,7 @@
 mod browser;
 mod desktop;
 mod door;
+mod locking;
 mod oidc;
 mod ownership;
 mod person;

@@ -21,7 +21,7 @@ fn closing_the_window_keeps_the_app_and_the_tray_brings_it_back() {
     let _ = desk.home.cli(["request", "Anna", "/api/profile"]).ok();
     assert_eq!(desk.home.owner(), Some(app.id()), "the app goes on without its window");
 
-    assert_eq!(panel.entries(), ["Open Hearthkey", "Quit"]);
+    assert_eq!(panel.entries(), ["Open Hearthkey", "Lock", "Quit"]);
     panel.click("Open Hearthkey");
     screen.wait_window(app.id());
     // Once more, while it is open: still one window.

@@ -1,10 +1,11 @@
 //! A home of a test's own: folders, a session bus, a keychain. Nothing of the real user's is seen or touched.
 
 use crate::bus::Bus;
-use crate::keychain::{Keychain, KeychainState};
+use crate::keychain::{Keychain, KeychainState, Silence};
 use crate::process;
 use crate::wait;
 use crate::world;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -80,13 +81,33 @@ impl Home {
     }
 
     fn restart_keychain(&mut self, open: bool) {
+        let bus = self.bus_without_keychain();
+        self.keychain = Some(Keychain::start(self.command("gnome-keyring-daemon"), &bus, open));
+    }
+
+    /// Starts the keychain anew, open and without a password: a new one keeps what it has in clear.
+    pub fn open_keychain_without_password(&mut self) {
+        let bus = self.bus_without_keychain();
+        let command = self.command("gnome-keyring-daemon");
+        self.keychain = Some(Keychain::start_with(command, &bus, Some(b"")));
+    }
+
+    /// Puts a keychain in the place of this home's that never answers.
+    pub fn silence_keychain(&mut self) -> Silence {
+        Silence::on(&self.bus_without_keychain())
+    }
+
+    /// Sends the keychain a signal.
+    pub fn signal_keychain(&self, signal: Signal) {
+        self.keychain.as_ref().expect("a keychain runs").signal(signal);
+    }
+
+    /// Ends the keychain, and gives the address of the bus once its name is free there.
+    fn bus_without_keychain(&mut self) -> String {
         self.keychain = None;
-        let bus = self.bus.as_ref().expect("a keychain needs a session").address().to_owned();
-        let keychain = wait::until("the old keychain's name to be free", || {
-            (!self.is_on_bus("org.freedesktop.secrets"))
-                .then(|| Keychain::start(self.command("gnome-keyring-daemon"), &bus, open))
-        });
-        self.keychain = Some(keychain);
+        let free = || !self.is_on_bus("org.freedesktop.secrets");
+        wait::until_true("the old keychain's name to be free", free);
+        self.bus.as_ref().expect("a keychain needs a session").address().to_owned()
     }
 
     fn is_on_bus(&self, name: &str) -> bool {

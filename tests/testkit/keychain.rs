@@ -2,6 +2,7 @@
 
 use crate::process::Process;
 use crate::wait;
+use rustix::process::Signal;
 use std::process::Command;
 use zbus::blocking::Connection;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
@@ -23,24 +24,45 @@ pub enum KeychainState {
 }
 
 /// A running keychain. Dropping it ends it.
-pub(crate) struct Keychain(#[expect(dead_code, reason = "it ends the daemon")] Process);
+pub(crate) struct Keychain(Process);
 
 impl Keychain {
     /// Starts the daemon and waits until its keyring is there, open or locked as asked for.
-    pub(crate) fn start(mut command: Command, bus: &str, open: bool) -> Self {
+    pub(crate) fn start(command: Command, bus: &str, open: bool) -> Self {
+        Self::start_with(command, bus, open.then_some(PASSWORD))
+    }
+
+    /// The same, opened with this password, or locked without one. The password of a new keyring is the one that opens it.
+    pub(crate) fn start_with(mut command: Command, bus: &str, password: Option<&[u8]>) -> Self {
+        let open = password.is_some();
         command.args(["--foreground", "--components=secrets"]);
         if open {
             command.arg("--unlock");
         }
         let mut daemon = Process::start(command);
-        if open {
-            daemon.say(PASSWORD);
-        }
+        daemon.say(password.unwrap_or_default());
         daemon.close_input();
         let bus = zbus::blocking::connection::Builder::address(bus).and_then(|builder| builder.build());
         let bus = bus.expect("the bus answers");
         wait::until("the keyring", || (is_locked(&bus)? != open).then_some(()));
         Self(daemon)
+    }
+
+    /// Sends the daemon a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.0.signal(signal);
+    }
+}
+
+/// A keychain that has its name on the bus, and never answers. Dropping it ends it.
+pub struct Silence(#[expect(dead_code, reason = "it holds the name")] Connection);
+
+impl Silence {
+    pub(crate) fn on(bus: &str) -> Self {
+        let bus = zbus::blocking::connection::Builder::address(bus).and_then(|builder| builder.build());
+        let bus = bus.expect("the bus answers");
+        bus.request_name("org.freedesktop.secrets").expect("the name is free");
+        Self(bus)
     }
 }
 

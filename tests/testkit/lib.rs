@@ -7,20 +7,29 @@
 
 pub mod browse;
 mod bus;
+pub mod canary;
 mod cli;
 mod home;
 pub mod http;
 mod keychain;
+pub mod memory;
+mod onlooker;
 pub mod process;
 pub mod programs;
 pub mod sandbox;
 pub mod search;
+pub mod socket;
+mod terminal;
+mod vault_keys;
 pub mod wait;
 pub mod world;
 
 pub use browse::Page;
+pub use canary::{Canary, Found, Hunt};
 pub use cli::Output;
 pub use home::Home;
-pub use keychain::KeychainState;
+pub use keychain::{KeychainState, Silence};
+pub use onlooker::Onlooker;
 pub use process::Process;
 pub use sandbox::SandboxProcess;
+pub use socket::Wiretap;

@@ -24,6 +24,11 @@ pub fn try_until<T>(probe: impl FnMut() -> Option<T>) -> Option<T> {
     ask(SOON, probe)
 }
 
+/// The first `Some` of `probe`, if one comes before `patience` is over.
+pub fn try_within<T>(patience: Duration, probe: impl FnMut() -> Option<T>) -> Option<T> {
+    ask(patience, probe)
+}
+
 fn ask<T>(patience: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = world::now() + patience;
     loop {

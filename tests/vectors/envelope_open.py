@@ -112,6 +112,25 @@ def check_file(document):
         workspaces[vector["context"]["workspace"]] = {1: key}
     for vector in document["sealed"]:
         opened(workspaces[vector["context"]["workspace"]], vector)
+
+    # A rotated workspace: its new key, and the key before, which is the same under another keychain key.
+    newest, retiring = document["rotated"]["newest"], document["rotated"]["retiring"]
+    workspace = newest["context"]["workspace"]
+    assert newest["context"]["version"] == 2 and retiring["context"]["version"] == 1, "rotated: not generations 2 and 1"
+    ring = {2: opened(keychain, newest), 1: opened(keychain, retiring)}
+    assert ring[1] == workspaces[workspace][1] != ring[2], "rotated: another retiring key"
+    before = {vector["name"]: bytes.fromhex(vector["sealed"]) for vector in document["sealed"]}
+    for vector in document["rewrapped"]:
+        opened({2: ring[2]}, vector)
+        old, new = before[vector["of"]], bytes.fromhex(vector["sealed"])
+        assert old[:6] == new[:6] and old[70:] == new[70:], f"{vector['name']}: not only bytes 6 to 70 changed"
+        assert old[10:22] != new[10:22], f"{vector['name']}: the same nonce under two keys"
+        for envelope in (new, new[:6] + old[6:10] + new[10:]):
+            try:
+                open_envelope({1: ring[1]}, vault, vector["context"], envelope)
+            except Refused:
+                continue
+            raise AssertionError(f"{vector['name']}: opened under the key before")
     for vector in document["refused"]:
         parents = workspaces[vector["context"]["workspace"]]
         try:
@@ -119,7 +138,7 @@ def check_file(document):
         except Refused:
             continue
         raise AssertionError(f"{vector['name']}: opened, but must be refused")
-    return len(workspaces), len(document["sealed"]), len(document["refused"])
+    return [len(workspaces), *(len(document[name]) for name in ("sealed", "rewrapped", "refused"))]
 
 
 def main():
@@ -127,10 +146,10 @@ def main():
     parser.add_argument("file", type=argparse.FileType(encoding="utf-8"), help="vector file, - for standard input")
     document = json.load(parser.parse_args().file)
     try:
-        workspaces, opened, refused = check_file(document)
+        workspaces, opened, rewrapped, refused = check_file(document)
     except AssertionError as problem:
         sys.exit(f"FAILED: {problem}")
-    print(f"workspace keys {workspaces}, opened {opened}, refused {refused}")
+    print(f"workspace keys {workspaces}, opened {opened}, re-wrapped {rewrapped}, refused {refused}")
 
 
 if __name__ == "__main__":

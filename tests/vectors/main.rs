@@ -1,18 +1,21 @@
-//! Envelope version 1 from outside: committed vectors through the public API, and fresh envelopes through an opener
-//! written in another language.
+//! Envelopes, slots and exports, version 1, from outside: committed vectors through the public API, and fresh ones through
+//! openers written in another language.
 //!
-//! How the committed file is made, byte for byte, is a test of `hearthkey-vault` itself.
+//! How the committed envelopes are made, byte for byte, is a test of `hearthkey-vault` itself. `age-testkit.json` is read
+//! there.
 
 #![allow(clippy::unwrap_used, reason = "every function here serves a test")]
 
 use hearthkey_domain::sealed::{SealContext, Sealed};
-use hearthkey_vault::{KeyCheck, KeychainKey, Vault, VaultId};
+use hearthkey_vault::{KeyCheck, KeychainKey, Vault, VaultId, WorkspaceKeys};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+mod slots;
+
 const COMMITTED: &str = include_str!("envelope-v1.json");
-const OPENER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/envelope_open.py");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors");
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no text `{name}`"))
@@ -64,9 +67,13 @@ fn open(document: &Value) -> Vault {
     });
     let vault = Vault::open(id, key, &checks.collect::<Vec<_>>()).unwrap();
     for vector in list(document, "workspaces") {
-        vault.admit_workspace(context(vector).workspace, &sealed(vector)).unwrap();
+        admit(&vault, context(vector).workspace, 1, &sealed(vector), None);
     }
     vault
+}
+
+fn admit(vault: &Vault, workspace: &str, generation: u32, sealed: &Sealed, retiring: Option<&Sealed>) {
+    vault.admit_workspace(&WorkspaceKeys { workspace, generation, sealed, retiring }).unwrap();
 }
 
 #[test]
@@ -84,6 +91,29 @@ fn the_committed_vectors_open_or_are_refused_as_written() {
     }
 }
 
+#[test]
+fn the_committed_rotation_opens_under_its_own_generation_only() {
+    let document: Value = serde_json::from_str(COMMITTED).unwrap();
+    let vault = open(&document);
+    let rewrapped = list(&document, "rewrapped");
+    assert!(rewrapped.len() >= 2);
+    for vector in rewrapped {
+        assert!(vault.unseal(context(vector), &sealed(vector)).is_err(), "{}", vector["name"]);
+    }
+    let (newest, retiring) = (&document["rotated"]["newest"], &document["rotated"]["retiring"]);
+    let workspace = context(newest).workspace;
+    admit(&vault, workspace, 2, &sealed(newest), Some(&sealed(retiring)));
+    for vector in rewrapped {
+        let plaintext = vault.unseal(context(vector), &sealed(vector)).unwrap();
+        assert_eq!(*plaintext, bytes(vector, "plaintext"), "{}", vector["name"]);
+        assert!(vault.rewrap(context(vector), &sealed(vector)).unwrap().is_none());
+    }
+    for vector in list(&document, "sealed").iter().filter(|vector| context(vector).workspace == workspace) {
+        assert!(vault.unseal(context(vector), &sealed(vector)).is_ok(), "{}", vector["name"]);
+        assert!(vault.rewrap(context(vector), &sealed(vector)).unwrap().is_some());
+    }
+}
+
 /// Seals under fresh keys and describes the result in the form of the vector file.
 fn fresh() -> Value {
     let id = VaultId::generate().unwrap();
@@ -97,7 +127,7 @@ fn fresh() -> Value {
     let mut add = |name: &str, vector: Value| document[name].as_array_mut().unwrap().push(vector);
     for workspace in ["ws_home", "ws_arbeit_ü"] {
         let key = vault.new_workspace_key(workspace).unwrap();
-        vault.admit_workspace(workspace, &key).unwrap();
+        admit(&vault, workspace, 1, &key, None);
         let place = SealContext {
             workspace,
             table: "workspaces",
@@ -132,17 +162,60 @@ fn fresh() -> Value {
             );
         }
     }
+    rotate(&mut document, &vault, &key);
     document
 }
 
-/// Runs the Python opener over a document; `None` where python3 or its `cryptography` is missing.
-fn run_opener(document: &str) -> Option<(bool, String)> {
-    let probe = Command::new("python3").args(["-c", "import cryptography"]).stderr(Stdio::null()).status();
+/// Rotates the first workspace of a fresh document and re-wraps its envelopes.
+fn rotate(document: &mut Value, vault: &Vault, key: &KeychainKey) {
+    let before = document["workspaces"][0].clone();
+    let (workspace, present) = (context(&before).workspace, sealed(&before));
+    let next = key.succeeded(1).unwrap();
+    let keys = WorkspaceKeys { workspace, generation: 1, sealed: &present, retiring: None };
+    let rotation = vault.rotate(&next, &[keys]).unwrap();
+    let rotated = &rotation.workspaces[0];
+    let place = SealContext { version: 2, ..context(&before) };
+    let check = json!({ "generation": 2, "value": hex(rotation.check.value()) });
+    let of_workspace = |vector: &&Value| vector["context"]["workspace"] == workspace;
+    let rewrapped: Vec<Value> = list(document, "sealed")
+        .iter()
+        .filter(of_workspace)
+        .map(|vector| {
+            let sealed = rotation.vault.rewrap(context(vector), &sealed(vector)).unwrap().unwrap();
+            let mut rewrapped = vector.clone();
+            rewrapped["of"] = vector["name"].clone();
+            rewrapped["sealed"] = json!(hex(sealed.as_bytes()));
+            rewrapped
+        })
+        .collect();
+    document["rewrapped"] = json!(rewrapped);
+    document["rotated"] = json!({
+        "newest": { "name": "newest", "context": view(&place), "sealed": hex(rotated.sealed.as_bytes()) },
+        "retiring": { "name": "retiring", "context": before["context"], "sealed": hex(rotated.retiring.as_bytes()) },
+    });
+    document["keychain"] = json!(*next.encode());
+    document["key_checks"].as_array_mut().unwrap().push(check);
+}
+
+/// An opener in another language, and the Python module it cannot do without.
+struct Opener {
+    script: &'static str,
+    needs: &'static str,
+}
+
+const ENVELOPES: Opener = Opener { script: "envelope_open.py", needs: "cryptography" };
+
+/// Runs an opener over a document; `None`, and a word about it, where python3 or what the opener needs is missing.
+fn run(opener: &Opener, document: &str) -> Option<(bool, String)> {
+    let Opener { script, needs } = opener;
+    let probe =
+        Command::new("python3").args(["-c", &format!("import {needs}")]).stderr(Stdio::null()).status();
     if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: python3 with `{needs}` is not here");
         return None;
     }
     let mut opener = Command::new("python3")
-        .args([OPENER, "-"])
+        .args(["-B", &format!("{FOLDER}/{script}"), "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -157,9 +230,8 @@ fn run_opener(document: &str) -> Option<(bool, String)> {
 #[test]
 fn an_independent_opener_agrees_on_committed_and_fresh_envelopes() {
     for (name, document) in [("committed", COMMITTED.to_owned()), ("fresh", fresh().to_string())] {
-        match run_opener(&document) {
-            Some((agrees, said)) => assert!(agrees, "{name}: {said}"),
-            None => println!("skipped: python3 with `cryptography` is not here"),
+        if let Some((agrees, said)) = run(&ENVELOPES, &document) {
+            assert!(agrees, "{name}: {said}");
         }
     }
 }
@@ -168,8 +240,12 @@ fn an_independent_opener_agrees_on_committed_and_fresh_envelopes() {
 fn the_independent_opener_does_say_no() {
     let mut document: Value = serde_json::from_str(COMMITTED).unwrap();
     document["sealed"][0]["context"]["row"] = json!("conn_02");
-    match run_opener(&document.to_string()) {
-        Some((agrees, said)) => assert!(!agrees && said.contains("refused"), "{said}"),
-        None => println!("skipped: python3 with `cryptography` is not here"),
+    if let Some((agrees, said)) = run(&ENVELOPES, &document.to_string()) {
+        assert!(!agrees && said.contains("refused"), "{said}");
+    }
+    let mut document: Value = serde_json::from_str(COMMITTED).unwrap();
+    document["rewrapped"][0]["sealed"] = document["sealed"][0]["sealed"].clone();
+    if let Some((agrees, said)) = run(&ENVELOPES, &document.to_string()) {
+        assert!(!agrees && said.contains("refused (generation)"), "{said}");
     }
 }

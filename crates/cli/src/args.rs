@@ -213,6 +213,11 @@ pub(crate) struct Rename {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hearthkey disconnect Sandbox
+  hearthkey disconnect Sandbox --now
+  hearthkey disconnect Sandbox --keep-sign-in     after it was imported in another place")]
 pub(crate) struct Disconnect {
     /// The connection's name or identifier
     #[arg(value_name = "CONNECTION")]

@@ -37,9 +37,16 @@ impl Session {
 
     /// Calls an operation; one that looks once more if the owner ended just then. What may have had an effect is not repeated.
     async fn call<C: Call>(&self, input: &C) -> Result<C::Output, Failure> {
-        match self.client().await?.call(input).await {
+        self.call_in(self.workspace.as_deref(), input).await
+    }
+
+    /// Calls an operation in another workspace than the command's.
+    async fn call_in<C: Call>(&self, workspace: Option<&str>, input: &C) -> Result<C::Output, Failure> {
+        let mut client = reach::owner_or_serve(&self.profile).await?.acting_in(workspace);
+        match client.call(input).await {
             Err(ClientError::Broken(_)) if C::ACCESS == Access::Read => {
-                Ok(self.next_client().await?.call(input).await?)
+                let mut client = reach::next_owner(&self.profile).await?.acting_in(workspace);
+                Ok(client.call(input).await?)
             }
             outcome => Ok(outcome?),
         }

@@ -17,7 +17,7 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Makes a directory that nobody else can look into, unless it is there.
+/// Makes a directory that nobody else can look into, and brings its name to the disk, unless it is there.
 pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -27,7 +27,7 @@ pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
     }
     match builder.create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
+        made => made.and_then(|()| sync_directory(directory_of(path))),
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::failure::file_failure;
 use crate::files::{length, private, remove, with_suffix};
 use hearthkey_domain::ports::StoreError;
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,14 @@ impl Reserve {
 
     /// Gives it up. True if there was one. Blocks.
     pub(crate) fn release(&self) -> bool {
+        // Emptied first: while another program has it open, removing it alone would free nothing.
+        let emptied = OpenOptions::new().write(true).open(&self.path).and_then(|file| file.set_len(0));
+        if let Err(error) = emptied
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            let error = file_failure(&self.path, &error);
+            tracing::warn!(%error, "the room kept for a full disk could not be emptied");
+        }
         remove(&self.path).unwrap_or_else(|error| {
             let error = file_failure(&self.path, &error);
             tracing::warn!(%error, "the room kept for a full disk could not be given up");

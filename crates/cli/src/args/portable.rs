@@ -11,6 +11,7 @@ Examples:
   pass show backup | hearthkey export backup.age       the first line is the passphrase
   hearthkey export - --to age1ql3z7hjy54pw... | ssh host 'cat > backup.age'
 
+Where your vault has a passphrase, that is asked for first; it is the first line then.
 `age -d backup.age` opens the file as well: it is an age file with JSON in it.")]
 pub(crate) struct Export {
     /// The new file; - for standard output

@@ -70,14 +70,14 @@ impl Session {
         Ok(())
     }
 
-    /// How the vault is, also where an owner has only just begun to open it.
+    /// How the vault is, also where an owner has only just begun to open it, and whatever workspace is named.
     async fn settled_vault(&self) -> Result<VaultView, Failure> {
-        let seen = self.call(&app::Status {}).await?.vault;
+        let seen = self.call_in(None, &app::Status {}).await?.vault;
         if seen.state != VaultWord::Opening {
             return Ok(seen);
         }
         self.call(&vault::Retry {}).await?;
-        Ok(self.call(&app::Status {}).await?.vault)
+        Ok(self.call_in(None, &app::Status {}).await?.vault)
     }
 
     /// Waits for the keychain, which may ask the person for a minute, and says so.

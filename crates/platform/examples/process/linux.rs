@@ -91,7 +91,7 @@ pub(super) async fn run(arguments: &[&str]) -> io::Result<()> {
             say("connected", std::os::unix::net::UnixStream::connect(path))?;
             say("trusted", connect(Path::new(path)).await)
         }
-        // Writes standard input to a new file, with so many milliseconds for it.
+        // Writes standard input to a new file, with so many milliseconds for it, and says when no thread of it is left.
         ["write", milliseconds, path] => {
             let deadline = Duration::from_millis(milliseconds.parse().map_err(io::Error::other)?);
             let answer = DiskFiles::new(deadline).write_new(path, Secret::new(line()?)).await;
@@ -100,7 +100,10 @@ pub(super) async fn run(arguments: &[&str]) -> io::Result<()> {
                 "{}",
                 answer.map_or_else(|error| error.to_string(), |()| "written".to_owned())
             )?;
-            rest(&[])
+            while has_thread("files")? {
+                std::thread::yield_now();
+            }
+            writeln!(io::stdout(), "at rest")
         }
         // Serves one connection, as an owner, and says who it was and where itself is.
         ["serve", path] => {
@@ -131,6 +134,12 @@ fn line() -> io::Result<String> {
         line.push(char::from(byte[0]));
     }
     Ok(line)
+}
+
+fn has_thread(name: &str) -> io::Result<bool> {
+    let mut tasks = fs::read_dir("/proc/self/task")?.collect::<io::Result<Vec<_>>>()?.into_iter();
+    Ok(tasks
+        .any(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)))
 }
 
 fn decode(digits: &str) -> Vec<u8> {

@@ -92,6 +92,14 @@ fn a_locked_keyring_is_neither_empty_nor_absent() {
     session.start_keyring(Some("correct horse"));
     assert_eq!(session.ask("read vault-1"), "value ks1;g=1:first");
     assert_eq!(session.ask("read vault-2"), "none");
+
+    // Nothing in it, as far as one knows.
+    assert_eq!(session.ask("remove vault-1"), "removed");
+    session.stop_keyring();
+    session.start_keyring(None);
+    for line in ["read vault-1", "write vault-1 ks1;g=9:new", "remove vault-1"] {
+        assert_eq!(session.ask(line), "locked: the keychain is locked", "{line}");
+    }
 }
 
 #[test]
@@ -201,6 +209,14 @@ fn a_keyring_without_a_password_is_known_to_be_in_clear() {
     // That it is said to be so, and that it is so.
     assert_eq!(session.ask("protection"), format!("in clear {}", file.display()));
     assert!(fs::read_to_string(&file).unwrap().contains("ks1;g=1:readable-by-anyone"));
+
+    // After a login it opens without a prompt.
+    session.stop_keyring();
+    session.start_keyring(None);
+    assert_eq!(session.ask("protection"), format!("in clear {}", file.display()));
+    assert_eq!(session.ask("read vault-1"), "locked: the keychain is locked");
+    assert_eq!(session.ask("unlock"), "unlocked");
+    assert_eq!(session.ask("read vault-1"), "value ks1;g=1:readable-by-anyone");
 
     // A password would have made the difference.
     choose_password(&session.connect(), "correct horse");

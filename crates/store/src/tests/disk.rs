@@ -41,17 +41,23 @@ impl Disk {
                 }
             }
         }
-        std::fs::remove_file(spare).unwrap();
+        give_back(&spare);
     }
 
     /// Gives back what was taken.
     pub(crate) fn clear(&self) {
-        std::fs::remove_file(self.filler()).unwrap();
+        give_back(&self.filler());
     }
 
     fn filler(&self) -> PathBuf {
         self.path().join("filler")
     }
+}
+
+/// Emptied first, for a process that is being started beside it has it open for a moment.
+fn give_back(path: &Path) {
+    File::options().write(true).truncate(true).open(path).unwrap();
+    std::fs::remove_file(path).unwrap();
 }
 
 impl Drop for Disk {

@@ -73,6 +73,16 @@ async fn a_group_that_finds_the_disk_full_is_written_with_its_room() {
 }
 
 #[tokio::test]
+async fn its_room_is_free_though_another_program_has_it_open() {
+    let Some(disk) = Disk::new(4096) else { return };
+    let database = open_on(&disk);
+    let held = std::fs::File::open(reserve_of(&disk.path().join("notes.db"))).unwrap();
+    disk.fill(0);
+    database.write(add(1, &"long".repeat(10_000))).await.unwrap();
+    drop(held);
+}
+
+#[tokio::test]
 async fn without_it_a_full_disk_is_said_and_nothing_is_half_written() {
     let Some(disk) = Disk::new(4096) else { return };
     let database = open_on(&disk);

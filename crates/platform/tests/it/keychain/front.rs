@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) enum Act {
     /// The real service answers it.
     Pass,
+    /// The real service answers it once this says so; the calls after it do not wait.
+    Later(Receiver<()>),
     /// It was answered already.
     Answered,
     /// There is no answer, and no service any more.
@@ -54,6 +56,14 @@ impl Front {
                 }
                 match decide(&front, &call) {
                     Act::Pass => pass(&front, &back, &call),
+                    Act::Later(go) => {
+                        let (front, back) = (front.clone(), back.clone());
+                        std::thread::spawn(move || {
+                            let _ = go.recv();
+                            pass(&front, &back, &call);
+                        });
+                        continue;
+                    }
                     Act::Answered => {}
                     Act::Die => return front.close().unwrap(),
                 }

@@ -65,11 +65,32 @@ fn a_late_write_over_an_item_that_was_there_is_left() {
 fn no_change_of_an_item_is_begun_while_a_late_one_is_out() {
     let real = Session::open();
     assert_eq!(real.ask("write vault-1 ks1;g=1:first"), "written");
-    let (front, arrived, go) = holding(&real, "SetSecret");
+    // The last question before it is written is held back, and nothing else is.
+    let (arrive, arrived) = mpsc::channel();
+    let (go, gone) = mpsc::channel();
+    let mut gone = Some(gone);
+    let mut was_read = false;
+    let front = Front::of(&real, move |_, call| {
+        let method = member(call);
+        was_read |= method == "GetSecret";
+        if was_read
+            && method == "SearchItems"
+            && let Some(gone) = gone.take()
+        {
+            arrive.send(()).unwrap();
+            return Act::Later(gone);
+        }
+        Act::Pass
+    });
     let mut asker = abandon(&front, &arrived, "write vault-1 ks1;g=2:late");
-    // The newer one waits, and what is late is not written over it.
     asker.say("begin write vault-1 ks1;g=2:newer");
+    // By the time that these have an answer the newer one would be there.
+    for _ in 0..5 {
+        assert_eq!(asker.ask("read vault-2"), "none");
+    }
     go.send(()).unwrap();
+    front.until("SetSecret");
+    front.until("SetSecret");
     assert_eq!(asker.ask("wait"), "written");
     assert_eq!(real.ask("read vault-1"), "value ks1;g=2:newer");
 }

@@ -59,10 +59,14 @@ async fn the_newest_seven_are_kept_and_the_one_just_made() {
     db.back_up(at(-20)).await.unwrap();
     let earlier = std::iter::once("vault-20260921T141300Z.db".to_owned());
     assert_eq!(copies(place.0.path()), earlier.chain((3..9).map(name)).collect::<Vec<_>>());
-    // Twice in one second is one copy.
-    db.back_up(at(8)).await.unwrap();
-    assert_eq!(copies(place.0.path()).len(), 7);
-    assert_eq!(db.health().await.unwrap().backup.unwrap().1, at(8));
+    // Twice in one second is one copy, and one that a migration made is not counted.
+    let before = "before-v2-20990101T000000Z.db";
+    std::fs::write(place.0.path().join("backups").join(before), "x").unwrap();
+    for second in [8, 8, 9, 10] {
+        db.back_up(at(second)).await.unwrap();
+    }
+    let kept: Vec<_> = std::iter::once(before.to_owned()).chain((4..11).map(name)).collect();
+    assert_eq!(copies(place.0.path()), kept);
 }
 
 #[tokio::test]
@@ -113,6 +117,16 @@ async fn a_damaged_database_costs_no_copy() {
         assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
     }
     assert_eq!(copies(place.0.path()), sound);
+}
+
+#[tokio::test]
+async fn what_is_not_this_database_is_not_kept_as_a_copy() {
+    let place = Place::new();
+    let db = place.founded().await;
+    place.meddle("DROP TABLE key_slots");
+    let refused = db.back_up(at(0)).await;
+    assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
+    assert_eq!(copies(place.0.path()), [""; 0]);
 }
 
 #[tokio::test]

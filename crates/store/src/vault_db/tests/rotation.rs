@@ -260,7 +260,12 @@ async fn what_changed_meanwhile_is_not_overwritten_by_a_rewrap() {
     let sealed = async |number| db.credential(home, connection_id(number)).await.unwrap().unwrap().sealed;
     assert_eq!(sealed(1).await, envelope(2, "new tokens"));
     assert_eq!(sealed(2).await, envelope(2, "renewed"));
+    assert_eq!(db.clients(home).await.unwrap()[0].1, Some(envelope(2, "renewed")));
     assert!(db.finish_rotation(home).await.unwrap());
+    // A flow that another one took the place of, under the same name.
+    db.begin_authorization(pending(HOME, 1, at(600)), envelope(2, "another")).await.unwrap();
+    db.rewrap_rows(home, with("late")).await.unwrap();
+    assert_eq!(db.take_authorization("digest-1").await.unwrap().unwrap().1, envelope(2, "another"));
 }
 
 #[tokio::test]

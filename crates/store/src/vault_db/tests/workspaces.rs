@@ -70,6 +70,8 @@ async fn a_name_is_taken_in_any_case() {
         }
         db.rename_workspace(workspace(OTHER), "Élan".into(), activity(OTHER, None, at(0))).await.unwrap();
     }
+    let taken = db.rename_workspace(workspace(HOME), "éLAN".into(), activity(HOME, None, at(0))).await;
+    assert!(matches!(&taken, Err(StoreError::LabelTaken { label }) if label == "éLAN"), "{taken:?}");
 }
 
 #[tokio::test]
