@@ -35,6 +35,14 @@ const ended = async (page) => {
   await page.locator('[data-testid=connected], [data-testid=connect-failed]').waitFor();
 };
 
+const KIT = `# Hearthkey recovery kit
+#
+# Made 2026-05-04 for vault 4f2a
+# The line below opens your vault.
+
+AGE-SECRET-KEY-1DEMO
+`;
+
 const pages = [
   ['connected', '', big],
   ['connected', '', small],
@@ -52,8 +60,41 @@ const pages = [
   ['empty', 'story=empty', small],
   ['loading', 'story=loading', big],
   ['problem', 'story=problem', big],
-  ['trouble', 'story=trouble', big],
-  ['trouble', 'story=trouble', small],
+  ...['keychain_absent', 'keychain_locked', 'keychain_hanging', 'keychain_refused', 'key_missing', 'wrong_key', 'unreadable'].map((state) => [`trouble-${state}`, `vault=${state}`, big]),
+  ['trouble-key_missing-kit', 'vault=key_missing&ways=recovery', big],
+  ['trouble-key_missing-kit', 'vault=key_missing&ways=recovery', small],
+  ['trouble-unfounded', 'vault=keychain_absent&unfounded', big],
+  ['trouble-unfounded', 'vault=keychain_absent&unfounded', small],
+  ['trouble-dialog-kit', 'vault=key_missing&ways=recovery', big, async (page) => { await click('vault-unlock-kit')(page); await page.getByTestId('unlock-kit').fill(KIT); }],
+  ['trouble-dialog-kit-wrong', 'vault=key_missing&ways=recovery', big, async (page) => { await click('vault-unlock-kit')(page); await page.getByTestId('unlock-kit').fill('AGE-SECRET-KEY-1OTHER'); await click('dialog-submit')(page); }],
+  ['trouble-keychain-asking', 'vault=keychain_locked&slow=vault.unlock', big, click('vault-unlock-keychain')],
+  ['locked', 'vault=locked&ways=passphrase,recovery&working', big],
+  ['locked', 'vault=locked&ways=passphrase,recovery', small],
+  ['locked-wrong', 'vault=locked&ways=passphrase,recovery', big, async (page) => { await page.keyboard.type('not the passphrase'); await page.keyboard.press('Enter'); }],
+  ['locked-busy', 'vault=locked&ways=passphrase&slow=vault.unlock', big, async (page) => { await page.keyboard.type('correct horse battery staple'); await page.keyboard.press('Enter'); }],
+  ['locked-kit', 'vault=locked&ways=passphrase,recovery', big, async (page) => { await click('use-kit')(page); await page.getByTestId('unlock-kit').fill(KIT); }],
+  ['locked-keychain', 'vault=locked&ways=keychain', big],
+  ['locked-keychain-kit', 'vault=locked&ways=keychain,recovery', small],
+  ['locked-trouble', 'vault=key_missing&ways=passphrase,recovery&closed', big],
+  ['locked-trouble', 'vault=key_missing&closed', small],
+  ['locked-again', '', big, async (page) => { await page.locator('[data-label="Payments"] button').first().click(); await page.keyboard.press('r'); await page.getByTestId('field-label').waitFor(); await page.keyboard.press('Control+l'); await page.getByTestId('unlock-button').click(); }],
+  ['locked-from-menu', '', big, async (page) => { await click('workspace-menu')(page); await page.keyboard.press('Control+l'); await page.waitForTimeout(300); await page.getByTestId('unlock-button').hover(); }],
+  ['passphrase-found', 'vault=keychain_absent&unfounded', big, click('vault-found')],
+  ['passphrase-set', 'safety=in-clear', big, click('set-passphrase')],
+  ['passphrase-set', 'safety=in-clear', small, click('set-passphrase')],
+  ['passphrase-faults', 'safety=in-clear', big, async (page) => { await click('set-passphrase')(page); await page.getByTestId('passphrase-new').fill('too short'); await page.getByTestId('passphrase-again').fill('too sho'); await click('dialog-submit')(page); }],
+  ['passphrase-take-out', 'safety=in-clear&passphrase', big, click('set-passphrase')],
+  ['safety-in-clear', 'safety=in-clear', big],
+  ['safety-in-clear', 'safety=in-clear', small],
+  ['safety-none', 'safety=none', big],
+  ['safety-none', 'safety=none', small],
+  ['safety-untested', 'safety=untested', big],
+  ['workspaces', '', big, click('workspace-menu')],
+  ['workspaces', '', small, click('workspace-menu')],
+  ['workspace-new', '', big, async (page) => { await click('workspace-menu')(page); await click('workspace-add')(page); }],
+  ['workspace-taken', '', big, async (page) => { await click('workspace-menu')(page); await click('workspace-add')(page); await page.getByTestId('field-name').fill('Studio Nord'); await click('dialog-submit')(page); }],
+  ['workspace-rename', '', big, async (page) => { await click('workspace-menu')(page); await click('workspace-rename')(page); }],
+  ['workspace-other', '', big, async (page) => { await click('workspace-menu')(page); await page.getByText('Studio Nord').last().click(); }],
   ['many', 'story=many', big],
   ['chooser', '', big, click('connect-button')],
   ['key', '', big, typeKey],
@@ -72,6 +113,10 @@ const pages = [
   ['rename', '', big, async (page) => { await page.locator('[data-label="Payments"] button').first().click(); await page.keyboard.press('r'); }],
   ['zoom-200', '', { width: 620, height: 400 }],
   ['zoom-200-small', '', { width: 450, height: 300 }],
+  ['zoom-200-locked', 'vault=locked&ways=passphrase,recovery', { width: 450, height: 300 }],
+  ['zoom-200-trouble', 'vault=key_missing&ways=recovery', { width: 620, height: 400 }],
+  ['zoom-200-passphrase', 'safety=in-clear', { width: 450, height: 300 }, click('set-passphrase')],
+  ['zoom-200-workspaces', '', { width: 450, height: 300 }, click('workspace-menu')],
   ['zoom-200-dialog', '', { width: 450, height: 300 }, chooseCard('stripe')],
 ];
 

@@ -1,6 +1,10 @@
-import { screen } from '@testing-library/svelte';
+import { render, screen } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
 import axe from 'axe-core';
 import { expect, test } from 'vitest';
+import App from '../src/App.svelte';
+import { MemoryBackend, vaultIn } from '../src/core/memory';
+import { sampleWorld } from '../src/core/memory-world';
 import { openSettled, rowButton } from './app';
 
 /** jsdom draws nothing, so colours are tested in `contrast.test.ts`. */
@@ -20,10 +24,43 @@ test('the first start', async () => {
 });
 
 test('a closed vault and a disconnected account', async () => {
-  const { user } = await openSettled((_, world) => (world.status.vault = { state: 'keychain_locked' }));
+  const { user } = await openSettled((_, world) => (world.status.vault = vaultIn('keychain_locked')));
   rowButton('Payments').focus();
   await user.keyboard('d');
   await screen.findByTestId('undo-button');
+  expect(await faults()).toEqual([]);
+});
+
+test.each([
+  ['a passphrase', ['passphrase', 'recovery']],
+  ['the keychain', ['keychain']],
+] as const)('the lock screen with %s', async (_, ways) => {
+  render(App, { backend: new MemoryBackend({ ...sampleWorld(), status: { ...sampleWorld().status, vault: vaultIn('locked', [...ways]) } }) });
+  await screen.findByTestId('unlock-button');
+  expect(await faults()).toEqual([]);
+});
+
+test('the lock screen with a kit that was refused', async () => {
+  const user = userEvent.setup({ pointerEventsCheck: 0 });
+  render(App, { backend: new MemoryBackend({ ...sampleWorld(), status: { ...sampleWorld().status, vault: vaultIn('locked', ['recovery']) } }) });
+  await user.type(await screen.findByTestId('unlock-kit'), 'x{Enter}');
+  await screen.findAllByText(/does not open this vault/);
+  expect(await faults()).toEqual([]);
+});
+
+test('the menu of workspaces', async () => {
+  const { user } = await openSettled();
+  await user.click(screen.getByTestId('workspace-menu'));
+  await screen.findAllByTestId('workspace-choice');
+  expect(await faults()).toEqual([]);
+});
+
+test('a safety notice and its dialog', async () => {
+  const { user } = await openSettled((_, world) => (world.safety.in_clear = '/home/anna/keyring'));
+  await screen.findByTestId('safety-notice');
+  expect(await faults()).toEqual([]);
+  await user.click(screen.getByTestId('set-passphrase'));
+  await user.click(await screen.findByTestId('dialog-submit'));
   expect(await faults()).toEqual([]);
 });
 

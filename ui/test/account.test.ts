@@ -18,7 +18,7 @@ describe('testing an account', () => {
     const result = await screen.findByTestId('test-result');
     expect(result).toHaveTextContent('Works · Studio Nord');
     expect(result.dataset['ok']).toBe('true');
-    expect(row('Payments')).toHaveTextContent('tested just now');
+    await waitFor(() => expect(row('Payments')).toHaveTextContent('tested just now'));
   });
 
   test('a failure has words, a hint, and the technical cause one click away', async () => {

@@ -1,6 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, test, vi } from 'vitest';
 import type { Problem } from '../src/core/contract';
+import { vaultIn } from '../src/core/memory';
 import { openSettled, row } from './app';
 
 const KEY = 'rk_live_51Nv0000000000004f2a';
@@ -121,7 +122,7 @@ describe('connecting with a key', () => {
   });
 
   test('a closed vault is said before anything is typed', async () => {
-    await connect('stripe', (_, world) => (world.status.vault = { state: 'keychain_locked' }));
+    await connect('stripe', (_, world) => (world.status.vault = vaultIn('keychain_locked')));
     expect(screen.getByText('The vault is closed')).toBeInTheDocument();
     expect(screen.getByTestId('dialog-submit')).toBeDisabled();
   });

@@ -19,4 +19,5 @@ beforeEach(() => setWindowWidth(1240));
 afterEach(() => {
   vi.useRealTimers();
   toasts.clear();
+  toasts.mute(false);
 });

@@ -9,6 +9,10 @@ export type ProblemKind = Schemas['ProblemKind'];
 export type AppStatus = Schemas['AppStatus'];
 export type VaultView = Schemas['VaultView'];
 export type VaultState = Schemas['VaultWord'];
+export type UnlockWays = Schemas['UnlockWays'];
+export type SafetyView = Schemas['SafetyView'];
+export type WorkspaceView = Schemas['WorkspaceView'];
+export type WorkspaceEntry = Schemas['WorkspaceEntryView'];
 export type ConnectorView = Schemas['ConnectorView'];
 export type MethodView = Schemas['MethodView'];
 export type ScopeView = Schemas['ScopeView'];
@@ -38,7 +42,19 @@ type Answer<Name extends keyof operations, Media extends string> = operations[Na
   : never;
 
 /** What only other doors ask for. */
-type Elsewhere = 'connections.request' | 'doctor.run' | 'owner.hand_over' | 'window.show';
+type Elsewhere =
+  | 'connections.request'
+  | 'doctor.run'
+  | 'owner.hand_over'
+  | 'passphrase.remove'
+  | 'recovery.create'
+  | 'recovery.test'
+  | 'vault.export'
+  | 'vault.import'
+  | 'vault.rotate'
+  | 'vault.settings'
+  | 'window.show'
+  | 'workspaces.destroy';
 
 /** Operations of the window that answer once. */
 export type Operations = {
@@ -53,3 +69,4 @@ export type Watches = {
 export type BeginAuthorization = Operations['authorizations.begin']['input'];
 export type CheckCredential = Operations['credentials.check']['input'];
 export type AddConnection = Operations['connections.add']['input'];
+export type Unlock = Operations['vault.unlock']['input'];

@@ -1,10 +1,16 @@
-// The demo's stories, chosen in the address: ?story=empty&theme=dark&outcome=denied
-import { MemoryBackend } from './memory';
-import type { Problem } from './contract';
+// The demo's stories, chosen in the address: ?story=empty&theme=dark&outcome=denied, and the vault's states:
+// ?vault=locked&ways=passphrase,recovery&working, ?vault=keychain_absent&unfounded, ?vault=key_missing&closed, ?safety=in-clear
+import { MemoryBackend, vaultIn } from './memory';
+import type { Problem, UnlockWays, VaultState } from './contract';
 import { manyConnections, sampleWorld } from './memory-world';
 
 /** How long the demo's person takes in the browser. */
 const BROWSER_MS = 4_000;
+/** How long what is to be slow takes: ?slow=vault.unlock */
+const SLOW_MS = 1_200;
+/** What opens the demo's vault. */
+const PASSPHRASE = 'correct horse battery staple';
+const RECOVERY_KIT = 'AGE-SECRET-KEY-1DEMO';
 
 const PROBLEMS: Record<string, Problem> = {
   denied: { type: 'urn:hearthkey:problem:authorization_denied', kind: 'provider_rejected', title: 'The service refused', status: 502, detail: 'the sign-in was declined' },
@@ -13,6 +19,58 @@ const PROBLEMS: Record<string, Problem> = {
   unreachable: { type: 'about:blank', kind: 'upstream_unavailable', title: 'The token endpoint did not answer', status: 503, detail: 'connect timeout after 10 s' },
 };
 
+/** What the core would say of these states. */
+const SEEN: Partial<Record<VaultState, { detail: string; fix: string }>> = {
+  keychain_absent: {
+    detail: 'there is no keychain in this session: org.freedesktop.secrets has no owner',
+    fix: 'Start a keychain in this session (on Linux gnome-keyring or KWallet, on a D-Bus session bus), then try again; or keep the key under a passphrase of your own instead.',
+  },
+  keychain_locked: { detail: 'the keychain is locked', fix: 'Unlock the keychain of your account, then try again.' },
+  keychain_hanging: {
+    detail: 'the keychain did not answer within 10 s',
+    fix: 'Look for a prompt of the keychain that waits behind other windows, or sign out and in again, then try again.',
+  },
+  keychain_refused: {
+    detail: 'the keychain refused: org.freedesktop.DBus.Error.AccessDenied',
+    fix: 'Look at the keychain’s own application for the cause, then try again.',
+  },
+  key_missing: {
+    detail: 'the keychain no longer holds the key of this vault',
+    fix: 'Unlock with your recovery kit or passphrase, which puts the key back; or restore the keychain entry "Hearthkey vault key" from a backup of the keychain. Nothing was changed, and no new key is made while sealed data exists.',
+  },
+  wrong_key: {
+    detail: 'the keychain holds another key than the one this vault was sealed with',
+    fix: 'Sign in to the account, or restore the keychain, that this profile was made with; or unlock with your recovery kit or passphrase. Nothing was changed.',
+  },
+  unreadable: {
+    detail: 'the workspace’s sealed key does not open: its row is damaged',
+    fix: 'End Hearthkey, then: hearthkey doctor --restore puts the newest copy of vault.db in its place. Nothing was changed.',
+  },
+};
+
+function setVault(backend: MemoryBackend, parameters: URLSearchParams): void {
+  const { world } = backend;
+  const state = parameters.get('vault') as VaultState | null;
+  const ways = (parameters.get('ways')?.split(',') ?? []) as (keyof UnlockWays)[];
+  if (ways.includes('passphrase') || parameters.has('passphrase')) {
+    world.passphrase = PASSPHRASE;
+    world.safety.passphrase = true;
+  }
+  if (ways.includes('recovery')) world.recoveryKit = RECOVERY_KIT;
+  if (state) {
+    world.status.vault = vaultIn(state, ways, { ...SEEN[state], working: parameters.has('working') });
+    backend.vaultAfterRetry = world.status.vault;
+  }
+  backend.closed = parameters.has('closed');
+  if (parameters.has('unfounded')) {
+    world.status.workspace = null;
+    world.connections = [];
+  }
+  const safety = parameters.get('safety');
+  if (safety === 'in-clear') world.safety.in_clear = '/home/anna/.local/share/keyrings/Default_keyring.keyring';
+  if (safety === 'none' || safety === 'untested') world.safety.recovery = safety;
+}
+
 export function demo(parameters: URLSearchParams): MemoryBackend {
   const theme = parameters.get('theme');
   if (theme) document.documentElement.dataset['theme'] = theme;
@@ -20,16 +78,13 @@ export function demo(parameters: URLSearchParams): MemoryBackend {
   const world = sampleWorld();
   const backend = new MemoryBackend(world);
   backend.delayMs = 40;
+  setVault(backend, parameters);
   switch (parameters.get('story')) {
     case 'empty':
       world.connections = [];
       break;
     case 'many':
       world.connections = manyConnections(240);
-      break;
-    case 'trouble':
-      world.status.vault = { state: 'keychain_locked', detail: 'org.freedesktop.Secret.Error.IsLocked: collection "login" is locked' };
-      backend.vaultAfterRetry = world.status.vault;
       break;
     case 'loading':
       backend.hold('connections.list');
@@ -47,9 +102,11 @@ export function demo(parameters: URLSearchParams): MemoryBackend {
         tested_at: new Date().toISOString(),
       });
   }
+  const slow = parameters.get('slow');
   const outcome = parameters.get('outcome') ?? 'connected';
   const begin = backend.call.bind(backend);
   backend.call = async (name, input) => {
+    if (name === slow) await new Promise((go) => setTimeout(go, SLOW_MS));
     const answer = await begin(name, input);
     if (name === 'authorizations.begin' && outcome !== 'never') {
       const problem = PROBLEMS[outcome];

@@ -1,6 +1,6 @@
 // Sample accounts and services for tests and the demo. All names are made up.
 import type { ActivityView, ConnectionView, ConnectorView, MethodView } from './contract';
-import type { World } from './memory';
+import { vaultIn, type World } from './memory';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -285,12 +285,28 @@ export function sampleWorld(): World {
       workspace: { id: 'ws_personal', name: 'Personal' },
       profile: 'default',
       owner: { kind: 'desktop', pid: 4471, since: at(-HOUR) },
-      vault: { state: 'open' },
+      vault: vaultIn('open'),
       sandbox: true,
     },
     connectors: sampleConnectors(),
     connections: sampleConnections(),
     activity: sampleActivity(),
+    workspaces: [
+      { id: 'ws_personal', name: 'Personal', connections: 6, current: true, created_at: at(-90 * DAY) },
+      { id: 'ws_studio', name: 'Studio Nord', connections: 0, current: false, created_at: at(-30 * DAY) },
+    ],
+    safety: {
+      keychain: true,
+      passphrase: false,
+      recovery: 'tested',
+      recovery_tested_at: at(-20 * DAY),
+      generation: 1,
+      rotated_at: at(-90 * DAY),
+      rotation_pending: false,
+      lock_after_minutes: 15,
+    },
+    passphrase: undefined,
+    recoveryKit: undefined,
   };
 }
 

@@ -10,9 +10,13 @@ import type {
   ConnectorView,
   Operations,
   Problem,
+  SafetyView,
   TestReport,
+  UnlockWays,
+  VaultState,
   VaultView,
   Watches,
+  WorkspaceEntry,
 } from './contract';
 
 type Name = keyof Operations;
@@ -23,11 +27,25 @@ export interface World {
   connectors: ConnectorView[];
   connections: ConnectionView[];
   activity: Record<string, ActivityView[]>;
+  /** The current one's connections are those above. */
+  workspaces: WorkspaceEntry[];
+  safety: SafetyView;
+  /** What opens the vault. */
+  passphrase: string | undefined;
+  recoveryKit: string | undefined;
+}
+
+/** A state of the vault, with the ways out of it. */
+export function vaultIn(state: VaultState, ways: (keyof UnlockWays)[] = [], part: Partial<VaultView> = {}): VaultView {
+  const has = (way: keyof UnlockWays) => ways.includes(way);
+  return { state, unlock: { passphrase: has('passphrase'), recovery: has('recovery'), keychain: has('keychain') }, working: false, ...part };
 }
 
 /** How long a disconnected account can be brought back. */
 const UNDO_MS = 30_000;
 const AUTHORIZATION_MS = 600_000;
+/** What is answered while Hearthkey is locked. */
+const WHILE_LOCKED = new Set<string>(['app.status', 'vault.lock', 'vault.unlock', 'vault.retry']);
 
 export class MemoryBackend implements Backend {
   readonly world: World;
@@ -42,10 +60,14 @@ export class MemoryBackend implements Backend {
   /** How long an answer takes. */
   delayMs = 0;
   /** What the vault says to the next try. */
-  vaultAfterRetry: VaultView = { state: 'open' };
+  vaultAfterRetry: VaultView = vaultIn('open');
+  /** Nobody comes in, whatever is with the vault. */
+  closed = false;
 
   #next = 1;
   #changes = new Set<(change: Change) => void>();
+  /** The connections of the workspaces that are not the current one. */
+  #elsewhere = new Map<string, ConnectionView[]>();
   #authorizations = new Map<string, { view: AuthorizationView; label: string; listeners: Set<(view: AuthorizationView) => void> }>();
 
   constructor(world: World) {
@@ -59,6 +81,7 @@ export class MemoryBackend implements Backend {
     if (this.delayMs > 0) await new Promise((go) => setTimeout(go, this.delayMs));
     const refusal = this.refusals.get(name);
     if (refusal) throw refusal;
+    if ((this.closed || this.world.status.vault.state === 'locked') && !WHILE_LOCKED.has(name)) throw problem('locked', 'Hearthkey is locked', 423);
     return structuredClone(this.#answers[name](input));
   }
 
@@ -173,12 +196,90 @@ export class MemoryBackend implements Backend {
       this.#change(connection, { status: 'deleting', purge_after: new Date(Date.now() + UNDO_MS).toISOString() }),
     'connections.restore': ({ connection }) => this.#change(connection, { status: 'active', purge_after: undefined }),
     'connections.rename': ({ connection, label }) => this.#change(connection, { label }),
-    'vault.retry': () => {
-      this.world.status = { ...this.world.status, vault: this.vaultAfterRetry };
-      return this.vaultAfterRetry;
+    'vault.retry': () => this.#vault(this.vaultAfterRetry),
+    'vault.lock': () => {
+      const { passphrase, recoveryKit } = this.world;
+      const ways = [passphrase ? ('passphrase' as const) : ('keychain' as const), ...(recoveryKit ? ['recovery' as const] : [])];
+      return this.#vault(vaultIn('locked', ways), 'all');
+    },
+    'vault.unlock': ({ passphrase, recovery_kit: kit }) => {
+      const { world } = this;
+      if (passphrase != null && passphrase !== world.passphrase)
+        throw problem('permission_denied', 'that is not this vault’s passphrase', 403, 'wrong_passphrase');
+      if (kit != null && (!world.recoveryKit || !kit.includes(world.recoveryKit)))
+        throw problem('permission_denied', 'that recovery kit is not of this vault', 403, 'wrong_recovery_key');
+      const brought = passphrase != null || kit != null;
+      if (!brought && world.status.vault.state !== 'locked' && this.vaultAfterRetry.state !== 'open')
+        throw problem('keychain_unavailable', 'the keychain is still locked', 503);
+      this.closed = false;
+      return this.#vault(vaultIn('open'), 'all');
+    },
+    'vault.touch': () => ({}),
+    'vault.show': () => this.world.safety,
+    'passphrase.set': ({ passphrase, keychain, current }) => {
+      const { world } = this;
+      if (world.passphrase && current !== world.passphrase)
+        throw problem('permission_denied', 'that is not this vault’s passphrase', 403, 'wrong_passphrase');
+      world.passphrase = passphrase;
+      const { in_clear, ...safety } = world.safety;
+      world.safety = { ...safety, passphrase: true, keychain, ...(keychain && in_clear && { in_clear }) };
+      const first = world.workspaces[0] ?? missing();
+      world.status = { ...world.status, workspace: world.status.workspace ?? { id: first.id, name: first.name } };
+      this.#vault(vaultIn('open'));
+      return world.safety;
+    },
+    'workspaces.list': () => {
+      const workspaces = this.world.workspaces.map((one) => (one.current ? { ...one, connections: this.world.connections.length } : one));
+      return { workspaces };
+    },
+    'workspaces.add': ({ name }) => {
+      this.#freeName(name);
+      const made: WorkspaceEntry = { id: `ws_new_${this.#next++}`, name: name.trim(), connections: 0, current: false, created_at: new Date().toISOString() };
+      this.world.workspaces = [...this.world.workspaces, made];
+      this.tell({ topic: 'workspaces' });
+      return made;
+    },
+    'workspaces.rename': ({ workspace, name }) => {
+      const found = this.#workspace(workspace);
+      this.#freeName(name, found.id);
+      const { world } = this;
+      world.workspaces = world.workspaces.map((one) => (one.id === found.id ? { ...one, name } : one));
+      if (world.status.workspace?.id === found.id) world.status = { ...world.status, workspace: { id: found.id, name } };
+      this.tell({ topic: 'workspaces' });
+      return { id: found.id, name };
+    },
+    'workspaces.switch': ({ workspace }) => {
+      const { id, name } = this.#workspace(workspace);
+      const { world } = this;
+      const left = world.workspaces.find(({ current }) => current) ?? missing();
+      this.#elsewhere.set(left.id, world.connections);
+      world.workspaces = world.workspaces.map((one) => ({
+        ...one,
+        current: one.id === id,
+        ...(one.id === left.id && { connections: world.connections.length }),
+      }));
+      world.connections = this.#elsewhere.get(id) ?? [];
+      world.status = { ...world.status, workspace: { id, name } };
+      this.tell({ topic: 'all' });
+      return { id, name };
     },
     'links.open': () => ({}),
   };
+
+  #vault(vault: VaultView, topic: Change['topic'] = 'vault'): VaultView {
+    this.world.status = { ...this.world.status, vault };
+    this.tell({ topic });
+    return vault;
+  }
+
+  #workspace(id: string): WorkspaceEntry {
+    return this.world.workspaces.find((workspace) => workspace.id === id) ?? missing();
+  }
+
+  #freeName(name: string, own?: string): void {
+    const taken = this.world.workspaces.some((one) => one.id !== own && one.name.toLowerCase() === name.trim().toLowerCase());
+    if (taken) throw problem('conflict', `the name "${name}" is taken`, 409);
+  }
 
   #report(input: { connection?: string; secrets?: Record<string, string> }): TestReport {
     if (this.report) return this.report(input);
@@ -220,6 +321,10 @@ export class MemoryBackend implements Backend {
     this.world.connections = [...this.world.connections, made];
     return made;
   }
+}
+
+export function problem(kind: Problem['kind'], detail: string, status: number, word: string = kind): Problem {
+  return { type: `urn:hearthkey:problem:${word}`, kind, title: kind, status, detail };
 }
 
 function missing(): never {

@@ -30,6 +30,22 @@ export class Resource<Value> {
     this.loading = false;
   };
 
+  /** Takes what an operation just answered for the value; answers that are under way are of an older time. */
+  set(value: Value): void {
+    this.#turn += 1;
+    this.value = value;
+    this.problem = undefined;
+    this.loading = false;
+  }
+
+  /** Forgets everything, and drops what is under way. */
+  clear(): void {
+    this.#turn += 1;
+    this.value = undefined;
+    this.problem = undefined;
+    this.loading = false;
+  }
+
   /** Shows what an operation just answered, without waiting for the list, and asks for the list again. */
   replace(change: (value: Value) => Value): void {
     if (this.value !== undefined) this.value = change(this.value);

@@ -37,6 +37,7 @@ const problems: Record<ProblemKind, string> = {
   upstream_unavailable: 'The service could not be reached. Check the network and try again.',
   keychain_unavailable: 'The system keychain does not answer, so nothing can be sealed or opened.',
   key_lost: 'The key of the vault is missing, so what was sealed with it cannot be opened.',
+  locked: 'Unlock Hearthkey to go on.',
   profile_in_use: 'Another Hearthkey is using this profile. Close it and try again.',
   incompatible_profile: 'This profile was written by a newer Hearthkey. Update the app to open it.',
   internal: 'This is a fault of the app. Your keys are untouched.',
@@ -54,6 +55,7 @@ const KEYS_SAFE = 'Your accounts are listed below and their keys stay sealed. No
 const vaultStates: Record<VaultState, VaultWords> = {
   open: { short: 'Vault open', title: 'The vault is open', meaning: '', fix: '' },
   opening: { short: 'Opening the vault', title: 'The vault is being opened', meaning: '', fix: '' },
+  locked: { short: 'Locked', title: 'Hearthkey is locked', meaning: '', fix: '' },
   keychain_absent: {
     short: 'No keychain',
     title: 'This computer has no keychain running',
@@ -64,7 +66,7 @@ const vaultStates: Record<VaultState, VaultWords> = {
     short: 'Keychain locked',
     title: 'The system keychain is locked',
     meaning: KEYS_SAFE,
-    fix: 'Unlock the keychain of your computer, then try again.',
+    fix: 'Unlock the keychain of your account. It may ask you in a window of its own.',
   },
   keychain_hanging: {
     short: 'Keychain silent',
@@ -110,6 +112,18 @@ const deeds: Record<Deed, string> = {
   restored: 'Brought back',
   revoked: 'Access ended at the service',
   revoke_failed: 'Could not end access at the service',
+  locked: 'Locked',
+  unlocked: 'Unlocked',
+  keys_rotated: 'Keys of the vault replaced',
+  passphrase_set: 'Passphrase set',
+  passphrase_removed: 'Passphrase removed',
+  recovery_kit_made: 'Recovery kit written',
+  recovery_kit_tested: 'Recovery kit tested',
+  workspace_added: 'Workspace made',
+  workspace_renamed: 'Workspace renamed',
+  workspace_destroyed: 'Workspace destroyed',
+  exported: 'Exported',
+  imported: 'Imported',
 };
 
 const doors: Record<ActivityView['door'], string> = {
@@ -119,7 +133,7 @@ const doors: Record<ActivityView['door'], string> = {
   background: 'By Hearthkey in the background',
 };
 
-const accounts = (count: number) => (count === 1 ? '1 account' : `${count} accounts`);
+const accounts = (count: number) => (count === 0 ? 'no accounts' : count === 1 ? '1 account' : `${count} accounts`);
 const services = (count: number) => (count === 1 ? '1 service' : `${count} services`);
 
 export const text = {
@@ -165,11 +179,103 @@ export const text = {
     count: accounts,
     version: (version: string) => `Hearthkey ${version}`,
     unreachable: 'The window cannot reach its core',
+    lock: 'Lock',
+    lockKey: 'Ctrl L',
+    lockFailed: 'Hearthkey could not be locked.',
+  },
+
+  workspaces: {
+    menu: (name: string) => `Workspace ${name}. Switch, make or rename`,
+    list: 'Workspaces',
+    add: 'New workspace…',
+    rename: 'Rename…',
+    addTitle: 'New workspace',
+    addNote: 'Accounts of their own, sealed with a key of their own. You switch to it at once.',
+    renameTitle: (name: string) => `Rename ${name}`,
+    name: 'Name',
+    create: 'Create',
+    save: 'Rename',
+    switchFailed: (name: string) => `${name} could not be opened.`,
   },
 
   vault: {
     ...vaultStates,
+    firstMeaning: 'The key that seals your accounts is kept there, so nothing can be connected yet.',
+    noOtherWay: {
+      key_missing:
+        'Bring back the keychain entry “Hearthkey vault key” from a backup of the keychain. No recovery kit and no passphrase was made for this vault, so nothing else opens it. Nothing was changed.',
+      wrong_key:
+        'Sign in as the person who set up Hearthkey, or bring back the keychain that belongs to this profile. No recovery kit and no passphrase was made for this vault, so nothing else opens it. Nothing was changed.',
+    },
+    unlockKeychain: 'Unlock keychain',
+    unlockingKeychain: 'The keychain may be asking you in a window of its own.',
+    withKit: 'Unlock with recovery kit',
+    withPassphrase: 'Unlock with passphrase',
+    underPassphrase: 'Keep the key under a passphrase instead',
     still: (times: number) => (times === 1 ? 'It is still closed.' : `It is still closed after ${times} tries.`),
+  },
+
+  lock: {
+    title: 'Hearthkey is locked',
+    working: 'Background work goes on.',
+    stopped: 'Background work has stopped until you unlock.',
+    opening: 'Looking for the vault key',
+    unlock: 'Unlock',
+    unlocking: 'Unlocking',
+    useKit: 'Use your recovery kit',
+    usePassphrase: 'Use your passphrase',
+    useKeychain: 'Use the keychain',
+    passphrase: 'Passphrase',
+    wrongPassphrase: 'That is not the passphrase.',
+    kit: 'Recovery kit',
+    kitHelp: 'Paste the whole page, or its line AGE‑SECRET‑KEY.',
+    wrongKit: 'That kit does not open this vault. Use the one that was tested last.',
+    kitTitle: 'Unlock with your recovery kit',
+    kitNote: 'It opens the vault, and puts the key back into the keychain if that answers.',
+    passphraseTitle: 'Unlock with your passphrase',
+    passphraseNote: 'It opens the vault, and puts the key back into the keychain if that answers.',
+  },
+
+  passphrase: {
+    foundTitle: 'Keep the key under a passphrase',
+    foundNote: 'Instead of a keychain, a passphrase of yours opens the vault.',
+    setTitle: 'Set a passphrase',
+    setNote: 'It unlocks Hearthkey, with the keychain or in its place.',
+    keepOutTitle: 'Take the key out of the keychain',
+    keepOutNote: 'Your passphrase alone opens the vault then.',
+    present: 'Your passphrase',
+    new: 'New passphrase',
+    newHelp: 'At least 12 characters. Six words that nobody would guess are good.',
+    again: 'The same again',
+    tooShort: (missing: number) => (missing === 1 ? '1 more character is needed.' : `${missing} more characters are needed.`),
+    different: 'The two are not the same.',
+    when: 'When it is asked for',
+    always: 'Ask at every start',
+    alwaysNote: 'The key leaves the keychain. After a start, background work waits for you.',
+    locked: 'Only when locked',
+    lockedNote: 'The keychain keeps the key as well, and background work goes on by itself.',
+    lockedInClear: 'The keychain keeps the key as well, where it stays readable.',
+    asked: 'It is asked for at every start.',
+    unrestorable: 'Nobody can restore it: there is no copy and no reset.',
+    set: 'Set passphrase',
+    takeOut: 'Take out',
+    setting: 'Setting the passphrase',
+    done: 'The passphrase is set.',
+    outDone: 'The passphrase is asked for at every start now.',
+  },
+
+  safety: {
+    label: 'Safety',
+    inClear: (file: string): [string, string, string] => ['Your keyring has no password: the vault key lies readable in ', file, '.'],
+    setPassphrase: 'Set a passphrase',
+    takeOut: 'Ask at every start',
+    noKit: 'Without a recovery kit, a lost keychain means connecting everything again.',
+    noKitPassphrase: 'Without a recovery kit, a forgotten passphrase means connecting everything again.',
+    createCommand: 'hearthkey recovery create FILE',
+    untested: 'Your recovery kit was never tested, so it does not count yet.',
+    testCommand: 'hearthkey recovery test FILE',
+    copyCommand: (command: string) => `Copy the command ${command}`,
+    dismiss: 'Not now',
   },
 
   toasts: {
@@ -197,6 +303,8 @@ export const text = {
     title: 'Connect an account once. Its key stays home.',
     where:
       'Keys are sealed in a vault on this computer, the vault’s own key is in your system keychain, and each key goes only to the service it belongs to.',
+    wherePassphrase:
+      'Keys are sealed in a vault on this computer, only your passphrase opens it, and each key goes only to the service it belongs to.',
     sandbox: 'Try it with a sandbox account',
     sandboxNote: 'A made-up service on this computer. Nothing leaves it, and you need no account.',
     choose: 'Choose a service below to begin.',

@@ -13,10 +13,12 @@ const SHOWN_MS = 7_000;
 class Toasts {
   list: Toast[] = $state([]);
   #next = 1;
+  #muted = false;
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
   say(words: string, options: Partial<Pick<Toast, 'tone' | 'action'>> = {}): number {
     const id = this.#next++;
+    if (this.#muted) return id;
     this.list.push({ id, words, tone: options.tone ?? 'plain', ...(options.action && { action: options.action }) });
     this.#expire(id);
     return id;
@@ -37,6 +39,12 @@ class Toasts {
   release = (): void => {
     for (const { id } of this.list) if (!this.#timers.has(id)) this.#expire(id);
   };
+
+  /** Drops what is shown, and takes nothing until it is over. */
+  mute(muted: boolean): void {
+    this.#muted = muted;
+    if (muted) this.clear();
+  }
 
   clear(): void {
     this.hold();
