@@ -19,6 +19,10 @@ fn the_doctor_names_each_state_and_its_fix() {
     examine(&home, 0);
     let _ = home.cli(["lock"]).ok();
     examine(&home, 0);
+    // Locked is locked, whichever process asks.
+    home.end_owner();
+    examine(&home, 0);
+    let _ = home.cli(["unlock"]).ok();
     home.end_owner();
     home.lock_keychain();
     examine(&home, 9);

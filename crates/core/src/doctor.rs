@@ -178,7 +178,7 @@ impl Hearthkey {
             }
         }
         let mut checks = vec![match unreadable.is_empty() {
-            true => Check::fine("vault", VAULT, format!("open; {count} connections, all readable")),
+            true => Check::fine("vault", VAULT, format!("open; {}", counted(count))),
             false => Check {
                 finding: Finding::Trouble,
                 fix: Some("Disconnect these and connect them again; the others are not affected.".into()),
@@ -194,6 +194,14 @@ impl Hearthkey {
             ));
         }
         checks
+    }
+}
+
+fn counted(connections: usize) -> String {
+    match connections {
+        0 => "no connections yet".to_owned(),
+        1 => "1 connection, readable".to_owned(),
+        more => format!("{more} connections, all readable"),
     }
 }
 
@@ -213,7 +221,11 @@ fn examine_safety(safety: &Safety, now: Timestamp) -> Vec<Check> {
         None => Check::advice(
             "recovery",
             RECOVERY,
-            "none: without the keychain entry the vault would be lost",
+            if safety.in_keychain {
+                "none: without the keychain entry the vault would be lost"
+            } else {
+                "none: without the passphrase the vault would be lost"
+            },
             "hearthkey recovery create FILE",
         ),
     });

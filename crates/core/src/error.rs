@@ -263,7 +263,7 @@ impl Error {
             Self::Recent(failure) => return failure.hint.clone(),
             Self::Locked => "Unlock Hearthkey in its window, or with: hearthkey unlock",
             Self::WrongPassphrase => {
-                "Try again; without the passphrase, the recovery kit opens the vault as well."
+                "Try again. If you made a recovery kit, it opens the vault as well: hearthkey unlock --recovery FILE"
             }
             Self::WrongRecoveryKey => "Use the kit that was tested last.",
             Self::File(FileError::Exists { .. }) => "Choose another name, or move the file away.",

@@ -87,17 +87,18 @@ impl Hearthkey {
         });
     }
 
-    /// Whether nobody may come in. Where a passphrase is set, that is how every process begins.
+    /// Whether nobody may come in. Where a passphrase is set or a person locked, that is how every process begins.
     pub(crate) async fn door_is_closed(&self) -> Result<bool, Error> {
         if let Some(state) = self.doors.with(|state| *state) {
             return Ok(state.closed);
         }
         let passphrase = self.ways().await?.passphrase;
-        let lock_after = lock_after(&self.ports.store.settings().await?);
+        let settings = self.ports.store.settings().await?;
+        let (closed, lock_after) = (passphrase || settings.locked, lock_after(&settings));
         let touched = self.now();
-        let known = self.doors.with(|state| {
-            *state.get_or_insert(DoorState { closed: passphrase, passphrase, lock_after, touched })
-        });
+        let known = self
+            .doors
+            .with(|state| *state.get_or_insert(DoorState { closed, passphrase, lock_after, touched }));
         Ok(known.closed)
     }
 
@@ -123,6 +124,8 @@ impl Hearthkey {
         self.door_is_closed().await?;
         let _asking = self.vault.asking.lock().await;
         self.store_all_unsaved().await;
+        // Until a person unlocks, also over a restart.
+        self.remember_locked(true).await?;
         let changed = self.vault.set(State::Locked);
         self.close_doors();
         self.blobs.forget_all();
@@ -187,6 +190,9 @@ impl Hearthkey {
             }
             tracing::info!(slot = %slot.slot.id, "unlocked");
         }
+        if self.ports.store.settings().await?.locked {
+            self.remember_locked(false).await?;
+        }
         let now = self.now();
         let was_closed = self.doors.with(|state| {
             state.as_mut().is_some_and(|state| {
@@ -201,7 +207,15 @@ impl Hearthkey {
         Ok(Glance::Open)
     }
 
+    async fn remember_locked(&self, locked: bool) -> Result<(), Error> {
+        let settings = VaultSettings { locked, ..self.ports.store.settings().await? };
+        Ok(self.ports.store.change_settings(settings).await?)
+    }
+
     async fn unlock_with_keychain(&self) -> Result<(), Error> {
+        if self.ports.store.settings().await?.locked {
+            self.remember_locked(false).await?;
+        }
         {
             let _asking = self.vault.asking.lock().await;
             if self.vault.is_locked() {

@@ -54,14 +54,10 @@ impl Hearthkey {
         }
         let slot = PassphraseSlot { passphrase, also_in_keychain };
         self.door_is_closed().await?;
-        if self.ports.store.vault_record().await?.is_none() {
-            let _asking = self.vault.asking.lock().await;
-            let opened = self.found_vault(Some(slot)).await;
-            let failed = opened.as_ref().err().map(crate::Failure::from);
-            self.note_opened(&opened);
-            self.doors.reconsider(self.now(), true);
-            return failed.map_or(Ok(()), |failure| Err(Error::Recent(failure)));
-        }
+        let slot = match self.found_with_passphrase(slot).await? {
+            Some(slot) => slot,
+            None => return Ok(()),
+        };
         self.vault().await?;
         let leaves_old_ways = {
             let _asking = self.vault.asking.lock().await;
@@ -90,6 +86,26 @@ impl Hearthkey {
             tracing::warn!(kind = ?error.kind(), "the keys could not be replaced yet");
         }
         Ok(())
+    }
+
+    /// Founds the vault with a passphrase, if it was not founded; else gives the passphrase back.
+    async fn found_with_passphrase(&self, slot: PassphraseSlot) -> Result<Option<PassphraseSlot>, Error> {
+        let _asking = self.vault.asking.lock().await;
+        // Looked at here, where nobody else can found it.
+        if self.ports.store.vault_record().await?.is_some() {
+            return Ok(Some(slot));
+        }
+        let opened = self.found_vault(Some(slot)).await;
+        let failed = opened.as_ref().err().map(crate::Failure::from);
+        self.note_opened(&opened);
+        match failed {
+            Some(failure) => Err(Error::Recent(failure)),
+            None => {
+                self.doors.reconsider(self.now(), true);
+                self.changes.tell(Topic::Vault);
+                Ok(None)
+            }
+        }
     }
 
     /// Removes the passphrase: the keychain alone has the key again.

@@ -209,14 +209,19 @@ impl Hearthkey {
         if let Some(found) = settled(self.vault.known(self.now())) {
             return found;
         }
-        let opened = match self.ports.store.vault_record().await {
-            Ok(Some(record)) if record.in_keychain => self.ask_keychain(record).await,
-            Ok(Some(_)) => Err(Error::Locked),
-            Ok(None) => self.found_vault(None).await,
-            Err(error) => Err(error.into()),
-        };
+        let opened = self.open_asking().await;
         self.note_opened(&opened);
         opened
+    }
+
+    async fn open_asking(&self) -> Result<Arc<Vault>, Error> {
+        let Some(record) = self.ports.store.vault_record().await? else {
+            return self.found_vault(None).await;
+        };
+        if !record.in_keychain || self.ports.store.settings().await?.locked {
+            return Err(Error::Locked);
+        }
+        self.ask_keychain(record).await
     }
 
     /// Takes the outcome of an attempt for the vault's state.
@@ -270,9 +275,26 @@ impl Hearthkey {
             let text = Secret::new(key.encode().as_str());
             self.ports.keys.write(&id.to_string(), text).await.map_err(Trouble::from)?;
         }
-        let (vault, check) = Vault::create(id, &key);
+        let founded = self.found_with(id, &key, passphrase, in_keychain).await;
+        if founded.is_err()
+            && in_keychain
+            && let Err(error) = self.ports.keys.remove(&id.to_string()).await
+        {
+            tracing::warn!(%error, "a key that is not used stays in the keychain");
+        }
+        founded
+    }
+
+    async fn found_with(
+        &self,
+        id: VaultId,
+        key: &KeychainKey,
+        passphrase: Option<PassphraseSlot>,
+        in_keychain: bool,
+    ) -> Result<Arc<Vault>, Error> {
+        let (vault, check) = Vault::create(id, key);
         let slots: Vec<SlotRow> = match passphrase {
-            Some(slot) => vec![self.passphrase_row(&vault, &key, slot).await?],
+            Some(slot) => vec![self.passphrase_row(&vault, key, slot).await?],
             None => vec![],
         };
         let now = self.now();

@@ -43,6 +43,9 @@ impl Hearthkey {
     /// When the database cannot be read, or the caller names a workspace that is not there.
     pub async fn known_workspace(&self, caller: &Caller) -> Result<Option<Workspace>, Error> {
         let all = self.ports.store.workspaces().await?;
+        if all.is_empty() {
+            return Ok(None);
+        }
         if let Some(name) = &caller.workspace {
             return named(all.into_iter().map(|row| row.workspace), name).map(Some);
         }

@@ -301,6 +301,8 @@ pub struct VaultSettings {
     /// After how many minutes without a person doors and window lock, where a passphrase is set. Zero is never; absent is the
     /// default.
     pub lock_after_minutes: Option<u32>,
+    /// A person locked, and nobody unlocked since: it lasts beyond the process.
+    pub locked: bool,
 }
 
 /// A workspace and its sealed key.

@@ -128,7 +128,12 @@ impl Hearthkey {
         };
         let opened = tokio::task::spawn_blocking(move || decrypt(&bytes, &key, CONTENT_MAX));
         let opened = opened.await.map_err(|_| Error::Internal("a file was not decrypted"))?;
-        opened.map_err(|error: AgeError| Error::FileClosed { reason: error.to_string() })
+        opened.map_err(|error| match error {
+            AgeError::DoesNotOpen => {
+                Error::FileClosed { reason: "another passphrase or key locked it".into() }
+            }
+            other => Error::FileClosed { reason: other.to_string() },
+        })
     }
 
     /// The workspace a part of a file goes to. Made if need be and `make`; else `None`.

@@ -31,7 +31,7 @@ impl Trouble {
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Keychain(KeyStoreError::Absent { .. }) => {
-                "Start a keychain in this session (on Linux gnome-keyring or KWallet, on a D-Bus session bus), then try again; or keep the key under a passphrase of your own instead."
+                "Start a keychain in this session (on Linux gnome-keyring or KWallet, on a D-Bus session bus), then try again; or keep the key under a passphrase of your own instead: hearthkey passphrase set --without-keychain"
             }
             Self::Keychain(KeyStoreError::Locked) => "Unlock the keychain of your account, then try again.",
             Self::Keychain(KeyStoreError::Hanging { .. }) => {
@@ -39,7 +39,7 @@ impl Trouble {
             }
             Self::Keychain(_) => "Look at the keychain's own application for the cause, then try again.",
             Self::KeyMissing => {
-                "Unlock with your recovery kit or passphrase, which puts the key back; or restore the keychain entry \"Hearthkey vault key\" from a backup of the keychain. Nothing was changed, and no new key is made while sealed data exists."
+                "Unlock with your recovery kit (hearthkey unlock --recovery FILE) or passphrase, which puts the key back; or restore the keychain entry \"Hearthkey vault key\" from a backup of the keychain. Nothing was changed, and no new key is made while sealed data exists."
             }
             Self::WrongKey => {
                 "Sign in to the account, or restore the keychain, that this profile was made with; or unlock with your recovery kit or passphrase. Nothing was changed."

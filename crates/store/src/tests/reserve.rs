@@ -120,6 +120,33 @@ async fn deleting_works_on_a_full_disk_and_the_log_is_cut() {
 }
 
 #[tokio::test]
+async fn the_log_is_cut_with_its_room() {
+    let Some(disk) = Disk::new(4096) else { return };
+    let database = open_on(&disk);
+    database.write(add(1, &"long".repeat(100_000))).await.unwrap();
+    // Enough for the next row, but not for what the log holds to be moved into the database.
+    disk.fill(64);
+    database.writer().run_and_cut_log(add(2, "short")).await.unwrap();
+    assert_eq!(std::fs::metadata(disk.path().join("notes.db-wal")).unwrap().len(), 0);
+    assert!(!reserve_of(&disk.path().join("notes.db")).exists());
+}
+
+#[tokio::test]
+async fn a_job_that_says_the_disk_is_full_is_run_again() {
+    let place = Place::new();
+    let database = place.open();
+    let mut runs = 0;
+    let job = move |sqlite: &Connection| {
+        runs += 1;
+        add(runs, "once")(sqlite)?;
+        if runs == 1 { Err(StoreError::DiskFull) } else { Ok(runs) }
+    };
+    assert_eq!(database.write(job).await.unwrap(), 2);
+    assert_eq!(database.read(ids).await.unwrap(), [2], "the first run is undone");
+    assert!(!reserve_of(&place.path()).exists());
+}
+
+#[tokio::test]
 async fn a_full_disk_is_no_reason_not_to_start() {
     // What is left free when Hearthkey starts, in KiB: nothing at all, or less than the log's index takes.
     for left in [0, 4, 16] {

@@ -89,15 +89,18 @@ fn child() {
 struct Outcome {
     /// The lines it acknowledged.
     lines: Vec<String>,
+    /// The calls it made, as strace notes them.
+    trace: Vec<String>,
     /// Whether it met the fault.
     met: bool,
 }
 
-/// Runs the child with a fault; `None`, said aloud, where there is no strace.
+/// Runs the child with a fault in one kind of call; `None`, said aloud, where there is no strace. With `only`, calls for these
+/// files alone.
 fn run(place: &Place, act: &str, calls: &str, fault: &str, only: &[&str]) -> Option<Outcome> {
     std::fs::write(place.0.path().join(ACT), act).unwrap();
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-o", TRACE, "-e", &format!("trace={calls}")]);
+    strace.args(["-f", "-y", "-s", "0", "-o", TRACE, "-e", "trace=pwrite64,fsync,rename,copy_file_range"]);
     strace.args(["-e", &format!("inject={calls}:{fault}")]);
     for part in only {
         strace.arg("-P").arg(place.part(part));
@@ -116,7 +119,8 @@ fn run(place: &Place, act: &str, calls: &str, fault: &str, only: &[&str]) -> Opt
     let lines = std::fs::read_to_string(place.0.path().join(ACKNOWLEDGED)).unwrap_or_default();
     let trace = std::fs::read_to_string(place.0.path().join(TRACE)).unwrap();
     let met = trace.contains("INJECTED") || trace.contains("killed by SIGKILL");
-    Some(Outcome { lines: lines.lines().map(str::to_owned).collect(), met })
+    let list = |text: &str| text.lines().map(str::to_owned).collect();
+    Some(Outcome { lines: list(&lines), trace: list(&trace), met })
 }
 
 /// Copies a directory's files into a new one.
@@ -178,12 +182,16 @@ async fn every_step_is_done_or_not_done_wherever_the_disk_fails() {
             let fault = format!("{what}:when={when}{on}");
             let place = cloned(&base);
             let outcome = run(&place, "write", calls, &fault, &["", "-wal"]);
-            let Some(Outcome { lines, met: is_met }) = outcome else { return };
+            let Some(Outcome { lines, trace, met: is_met }) = outcome else { return };
             let fault = format!("{calls} {fault}, {lines:?}");
             let done = lines.iter().filter(|line| line.starts_with("step")).count();
             assert!(lines.first().is_some_and(|line| line == "opened"), "{fault}");
             // After a sync that failed nothing is written any more, whatever the next one says.
-            assert!(calls != "fsync" || lines.len() == done + 1, "{fault}: it went on");
+            let failed = trace.iter().position(|call| call.contains("fsync") && call.contains("INJECTED"));
+            let after =
+                trace.iter().skip(failed.unwrap_or(trace.len())).find(|call| call.contains("pwrite64"));
+            assert_eq!(after, None, "{fault}: it went on");
+            assert!(calls != "fsync" || lines.len() == done + 1, "{fault}: it says that it went on");
             let found = VaultDb::open(&place.path()).unwrap_or_else(|error| panic!("{fault}: {error}"));
             let state = without_entries(&shown(&found).await);
             let damage = found.health().await.unwrap().damage;
@@ -222,7 +230,7 @@ async fn a_migration_is_done_or_not_done_wherever_the_disk_fails() {
         loop {
             let fault = format!("{what}:when={when}");
             let place = cloned(&base);
-            let Some(Outcome { lines, met: is_met }) = run(&place, "open", calls, &fault, &[]) else {
+            let Some(Outcome { lines, met: is_met, .. }) = run(&place, "open", calls, &fault, &[]) else {
                 return;
             };
             let copied = copies(place.0.path());
@@ -263,7 +271,7 @@ async fn a_copy_is_whole_or_none_wherever_the_disk_fails() {
                 let place = cloned(&base);
                 let fault = format!("{what}:when={when}");
                 let outcome = run(&place, "back up", calls, &fault, &[]);
-                let Some(Outcome { lines, met }) = outcome else { return };
+                let Some(Outcome { lines, met, .. }) = outcome else { return };
                 let is_made = lines.iter().any(|line| line == "backed up");
                 std::fs::write(place.path(), "damaged").unwrap();
                 let restored = VaultDb::restore_backup(&place.path(), at(200)).unwrap();
@@ -301,7 +309,7 @@ async fn a_restore_that_is_cut_short_is_done_again_and_loses_nothing() {
                 let place = cloned(&base);
                 let fault = format!("{calls} {what}:when={when}");
                 let outcome = run(&place, "restore", calls, &format!("{what}:when={when}"), &[]);
-                let Some(Outcome { lines, met }) = outcome else { return };
+                let Some(Outcome { lines, met, .. }) = outcome else { return };
                 let found = match VaultDb::open(&place.path()) {
                     Ok(db) => count(db).await,
                     Err(StoreError::Damaged { .. }) if lines.is_empty() => {
@@ -321,4 +329,27 @@ async fn a_restore_that_is_cut_short_is_done_again_and_loses_nothing() {
         }
     }
     assert!(faults > 12, "{faults} faults only");
+}
+
+#[tokio::test]
+async fn what_takes_a_name_is_on_the_disk_before_and_its_name_after() {
+    for (act, bytes, name) in [("back up", "db.part", "backups"), ("restore", "vault.db.restoring", "")] {
+        let place = Place::in_memory();
+        let db = place.founded().await;
+        db.back_up(at(0)).await.unwrap();
+        drop(db);
+        // A fault that is never met.
+        let Some(Outcome { trace, .. }) = run(&place, act, "rename", "error=EIO:when=99", &[]) else {
+            return;
+        };
+        let directory = place.0.path().join(name);
+        let directory = format!("{}>", directory.display().to_string().trim_end_matches('/'));
+        let last = |call: &str, of: &str| {
+            let found = trace.iter().rposition(|line| line.contains(call) && line.contains(of));
+            found.unwrap_or_else(|| panic!("{act}: no {call} of {of} in {trace:#?}"))
+        };
+        let (written, named, kept) =
+            (last("fsync", &format!("{bytes}>")), last("rename", bytes), last("fsync", &directory));
+        assert!(written < named && named < kept, "{act}: {trace:#?}");
+    }
 }

@@ -255,6 +255,7 @@ fn damaged_files_open_or_are_refused_and_show_only_what_was_written() {
         std::thread::spawn(move || send.send(look(&files)));
         let outcome = receive.recv_timeout(Duration::from_secs(60));
         match outcome.unwrap_or_else(|_| panic!("{what}: it hangs or panicked")) {
+            Ok(_) if what.ends_with("an empty database") => panic!("{what}: it was begun anew"),
             Ok(rows) => {
                 opened += 1;
                 whole += usize::from(rows.is_subset(&written) && rows.len() >= names.len());

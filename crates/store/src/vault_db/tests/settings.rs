@@ -8,7 +8,11 @@ async fn what_was_set_is_there_after_the_next_start() {
     let place = Place::new();
     let db = place.founded().await;
     assert_eq!(db.settings().await.unwrap(), VaultSettings::default());
-    let set = VaultSettings { current_workspace: Some(workspace(HOME)), lock_after_minutes: Some(0) };
+    let set = VaultSettings {
+        current_workspace: Some(workspace(HOME)),
+        lock_after_minutes: Some(0),
+        ..VaultSettings::default()
+    };
     db.change_settings(set.clone()).await.unwrap();
     db.place_key(false).await.unwrap();
     drop(db);
@@ -37,7 +41,7 @@ async fn settings_of_an_earlier_or_later_hearthkey_are_read() {
     let place = Place::new();
     let db = place.founded().await;
     place.meddle(r#"UPDATE vault SET settings = '{"lock_after_minutes": 5, "unheard_of": true}'"#);
-    let expected = VaultSettings { current_workspace: None, lock_after_minutes: Some(5) };
+    let expected = VaultSettings { lock_after_minutes: Some(5), ..VaultSettings::default() };
     assert_eq!(db.settings().await.unwrap(), expected);
 }
 

@@ -161,7 +161,11 @@ async fn the_current_workspace_is_none_once_it_is_destroyed() {
         let place = Place::new();
         let db = place.founded().await;
         add_workspace(&db, OTHER).await;
-        let set = VaultSettings { current_workspace: Some(workspace(current)), lock_after_minutes: Some(7) };
+        let set = VaultSettings {
+            current_workspace: Some(workspace(current)),
+            lock_after_minutes: Some(7),
+            ..VaultSettings::default()
+        };
         db.change_settings(set.clone()).await.unwrap();
         db.destroy_workspace(workspace(OTHER), activity(HOME, None, at(0))).await.unwrap();
         assert_eq!(db.settings().await.unwrap(), VaultSettings { current_workspace: left, ..set });
