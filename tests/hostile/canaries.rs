@@ -68,7 +68,9 @@ fn in_memory(journey: &Journey, hunt: &Hunt) -> Vec<String> {
     for memory::Region { at, name, content } in memory::of(journey.owner()) {
         let place = if name.is_empty() { "memory" } else { &name };
         all.extend(hunt.search(&content).iter().map(|found| format!("{place} from {at:#x}: {found}")));
-        all.extend(journey.verifiers(&content).iter().map(|verifier| format!("{place}: a verifier, {verifier}")));
+        all.extend(
+            journey.verifiers(&content).iter().map(|verifier| format!("{place}: a verifier, {verifier}")),
+        );
     }
     all
 }

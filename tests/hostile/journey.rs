@@ -234,7 +234,8 @@ impl Journey {
             // Longer runs are the names and pages of letters that every program has.
             if ends && (VERIFIER..200).contains(&(at - from)) {
                 let windows = bytes[from..at].windows(VERIFIER);
-                let known = windows.filter(|text| self.challenges.contains(&base64url(&Sha256::digest(text))));
+                let known =
+                    windows.filter(|text| self.challenges.contains(&base64url(&Sha256::digest(text))));
                 found.extend(known.map(|text| String::from_utf8_lossy(text).into_owned()));
             }
             at += 1;

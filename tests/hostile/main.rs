@@ -5,6 +5,8 @@
 
 mod canaries;
 mod journey;
+mod keychain;
+mod other_user;
 
 /// Whether this is root, without whom `what` is impossible.
 fn root(what: &str) -> bool {

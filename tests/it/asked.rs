@@ -65,7 +65,7 @@ pub(crate) fn all_rows(database: &Path) -> Vec<String> {
 pub(crate) fn rows(database: &Path, table: &str, which: &str, values: &[&str]) -> Vec<String> {
     let sql = rusqlite::Connection::open(database).unwrap();
     let mut select = sql.prepare(&format!("SELECT * FROM {table} WHERE {which} ORDER BY 1")).unwrap();
-    let names: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = select.column_names().map(str::to_owned).collect();
     let text = |row: &rusqlite::Row<'_>| {
         let columns = names.iter().enumerate().map(|(at, name)| {
             let value = match row.get_ref(at).unwrap() {

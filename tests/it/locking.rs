@@ -247,7 +247,11 @@ async fn tokens_on_their_way_when_a_person_locks_are_not_lost() {
     // Whoever asked before is answered; the rotated pair is stored.
     assert_eq!(call.await.unwrap().unwrap(), 200);
     assert_eq!(use_it(&world).await, Err(ErrorKind::Locked));
+    // Locked is locked, over a restart too.
     world.restart().await;
+    world.app.tick().await;
+    assert_eq!(use_it(&world).await, Err(ErrorKind::Locked));
+    world.app.unlock(&caller(), Opener::Keychain).await.unwrap();
     assert_eq!(use_it(&world).await, Ok(200));
     assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
 }

@@ -61,7 +61,8 @@ fn unsynced(
     wrong: &mut Vec<String>,
 ) -> (Trace, bool) {
     // What these do last is not what they were asked for: a use is noted, the new keys come later if they cannot come now.
-    let does_more = matches!(point.operation, Operation::Refresh | Operation::Workspace);
+    let does_more =
+        matches!(point.operation, Operation::Refresh | Operation::Workspace | Operation::Recovery);
     let waits = !at_word.failed_at().is_empty() && at_word.unconfirmed_from("vault.db-wal").is_some();
     if waits && told.is_done() && !does_more {
         wrong.push("it was told to be done, after its sync had failed".to_owned());

@@ -4,6 +4,8 @@
 //! Forty kills and eight faults of the disk run with the tests; `cargo xtask sweep vault` plays hundreds. A point is
 //! `OPERATION:SYSCALL:NTH:HARM`: since the operation began, one thread makes this call for the nth time.
 
+#![allow(clippy::print_stdout, reason = "a sweep says how far it is, and what it found")]
+
 mod export;
 mod faults;
 mod full_disk;

@@ -32,8 +32,8 @@ pub(crate) enum Stage {
     Rotate { generation: u32, under_way: Option<(String, String)> },
     Delete { label: String, id: String },
     Workspace { name: String, label: String },
-    Passphrase,
-    Recovery { file: PathBuf, made: bool },
+    Passphrase { generation: u32 },
+    Recovery { file: PathBuf, made: bool, generation: u32 },
 }
 
 impl Stage {
@@ -71,10 +71,11 @@ impl Stage {
                 world.sign_in(Some(&name), &wish(world.lasting.base(), &label)).result().expect("a sign-in");
                 Self::Workspace { name, label }
             }
-            Operation::Passphrase => Self::Passphrase,
+            Operation::Passphrase => Self::Passphrase { generation: generation(world) },
             Operation::Recovery => {
                 let name = world.new_name("kit");
-                Self::Recovery { file: world.home.path().join(name), made: false }
+                let file = world.home.path().join(name);
+                Self::Recovery { file, made: false, generation: generation(world) }
             }
             Operation::Export | Operation::ExportFile | Operation::Migrate => {
                 unreachable!("{} is played elsewhere", operation.word())
@@ -93,8 +94,8 @@ impl Stage {
                 let (workspace, confirm) = (name.clone(), name.clone());
                 world.talk.call(&workspaces::Destroy { workspace, confirm }).map(drop)
             }
-            Self::Passphrase => world.talk.call(&new_passphrase()).map(drop),
-            Self::Recovery { file, made } => {
+            Self::Passphrase { .. } => world.talk.call(&new_passphrase()).map(drop),
+            Self::Recovery { file, made, .. } => {
                 let path = file.display().to_string();
                 let kit = vault::MakeRecoveryKit { file: path, passphrase: None, recovery_kit: None };
                 match world.talk.call(&kit).map(drop) {
@@ -173,8 +174,15 @@ impl Stage {
                 world.talk.call(&destroy).result().map_err(|error| format!("remove again: {error}"))?;
                 Ok(Landed::Old)
             }
-            Self::Passphrase => judge_passphrase(world, done),
-            Self::Recovery { file, made } => judge_recovery(world, file, made, done),
+            Self::Passphrase { generation } => judge_passphrase(world, generation, done),
+            Self::Recovery { file, made, generation } => {
+                let landed = judge_recovery(world, file, made, done)?;
+                // The first kit takes nothing away from anybody.
+                if landed == Landed::New && generation > 1 && world.kits > 1 {
+                    replaced(world, generation, "the kit before")?;
+                }
+                Ok(landed)
+            }
         }
     }
 }
@@ -232,7 +240,16 @@ fn judge_delete(world: &mut World, label: String, id: String, done: bool) -> Res
     Ok(Landed::New)
 }
 
-fn judge_passphrase(world: &mut World, done: bool) -> Result<Landed, String> {
+/// What opened the vault before and is not to open it any more opens older copies until the keys are others.
+fn replaced(world: &World, generation: u32, what: &str) -> Result<(), String> {
+    let now = look::settled(world)?.generation;
+    if now > generation {
+        return Ok(());
+    }
+    Err(format!("{what} is out, and the keys it opens are still those of generation {now}"))
+}
+
+fn judge_passphrase(world: &mut World, generation: u32, done: bool) -> Result<Landed, String> {
     let seen = world.talk.vault().result()?;
     if is_open(&seen) {
         return if done {
@@ -249,6 +266,9 @@ fn judge_passphrase(world: &mut World, done: bool) -> Result<Landed, String> {
     let safety = look::settled(world)?;
     if done && safety.keychain {
         return Err("the keychain still has the key".into());
+    }
+    if !safety.keychain {
+        replaced(world, generation, "the keychain")?;
     }
     let remove = vault::RemovePassphrase { current: Some(secret(PASSPHRASE)), recovery_kit: None };
     world.talk.call(&remove).result().map_err(|error| format!("the passphrase is not removed: {error}"))?;
@@ -269,6 +289,7 @@ fn judge_recovery(world: &mut World, file: PathBuf, made: bool, done: bool) -> R
     }
     if opens {
         world.kit = Some(file);
+        world.kits += 1;
         return Ok(Landed::New);
     }
     if let Some(old) = &world.kit

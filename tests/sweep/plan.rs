@@ -50,6 +50,11 @@ impl Operation {
         Self::Recovery,
     ];
 
+    fn find(word: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|operation| operation.word() == word);
+        found.ok_or_else(|| format!("{word:?} is no operation"))
+    }
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -141,10 +146,9 @@ impl FromStr for Point {
         let [operation, syscall, nth, harm] = parts[..] else {
             return Err(format!("{text:?}: OPERATION:SYSCALL:NTH:HARM was expected"));
         };
-        let known = |word: &str| Operation::ALL.into_iter().find(|operation| operation.word() == word);
         let harms = [Harm::Kill, Harm::Cut, Harm::Unsynced, Harm::Full];
         Ok(Self {
-            operation: known(operation).ok_or_else(|| format!("{operation:?} is no operation"))?,
+            operation: Operation::find(operation)?,
             syscall: syscall.to_owned(),
             nth: nth.parse().map_err(|_| format!("{nth:?} is no number"))?,
             harm: harms
@@ -180,12 +184,14 @@ impl Plan {
         let only = world::variable("HEARTHKEY_SWEEP_ONLY").map(|text| text.parse::<Point>());
         let only = only.map(|point| point.unwrap_or_else(|error| panic!("HEARTHKEY_SWEEP_ONLY: {error}")));
         let seed = number("HEARTHKEY_SWEEP_SEED").map_or(USUAL_SEED, |seed| seed as u64);
-        let shares = match &only {
-            Some(point) if harms.contains(&point.harm) => vec![(point.operation, 1)],
-            Some(_) => vec![],
-            None => {
-                Operation::ALL.map(|operation| (operation, (points * share(operation)).div_ceil(of))).into()
-            }
+        let alone = world::variable("HEARTHKEY_SWEEP_OPERATION");
+        let alone = alone.map(|word| Operation::find(&word).unwrap_or_else(|error| panic!("{error}")));
+        let shares = match (&only, alone) {
+            (Some(point), _) if harms.contains(&point.harm) => vec![(point.operation, 1)],
+            (Some(_), _) => vec![],
+            (None, Some(alone)) if share(alone) > 0 => vec![(alone, points)],
+            (None, Some(_)) => vec![],
+            (None, None) => Operation::ALL.map(|one| (one, (points * share(one)).div_ceil(of))).into(),
         };
         Self { seed, shares, harms, only }
     }

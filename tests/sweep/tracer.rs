@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// What changes something outside the program: files, and what it says to others.
 const CALLS: &str = "pwrite64,write,writev,fdatasync,fsync,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,\
@@ -25,12 +26,10 @@ impl Tracer {
         command.args(["-p", &pid.to_string()]);
         let tracer = Self { strace: Process::start(command), log };
         wait::until(format_args!("strace to watch process {pid}"), || {
-            assert!(
-                is_traced(pid) || process::is_running(tracer.strace.id()),
-                "strace: {}",
-                tracer.strace.said()
-            );
-            is_traced(pid).then_some(())
+            let strace_lives = process::is_running(tracer.strace.id());
+            let settled = is_traced(pid) || !process::is_running(pid);
+            assert!(settled || strace_lives, "strace ended: {}", tracer.strace.said());
+            settled.then_some(())
         });
         tracer
     }
@@ -56,7 +55,11 @@ impl Tracer {
     pub(crate) fn finish(self) -> Trace {
         let Self { mut strace, log } = self;
         strace.signal(Signal::TERM);
-        wait::until_true("strace to end", || strace.has_ended());
+        // Now and then it waits forever for a thread to stop. Without it the system lets the program go.
+        if wait::try_within(Duration::from_secs(2), || strace.has_ended().then_some(())).is_none() {
+            strace.signal(Signal::KILL);
+            wait::until_true("strace to end", || strace.has_ended());
+        }
         Trace::read(&fs::read_to_string(log).unwrap_or_default())
     }
 }

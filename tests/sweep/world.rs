@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) gone: BTreeSet<String>,
     /// The recovery kit that counts.
     pub(crate) kit: Option<PathBuf>,
+    /// How many there were.
+    pub(crate) kits: u32,
     number: u32,
 }
 
@@ -53,6 +55,7 @@ impl World {
             there: BTreeSet::new(),
             gone: BTreeSet::new(),
             kit: None,
+            kits: 0,
             number: 0,
         };
         world.start().expect("an owner");

@@ -11,14 +11,17 @@
 )]
 
 mod artifacts;
+mod bench;
 mod checkout;
 mod generate;
 mod invocation;
+mod mutants;
 mod packages;
 mod run;
 mod screenshots;
 mod steps;
 mod summary;
+mod sweep;
 mod test;
 mod toolchain;
 mod version;
@@ -47,6 +50,12 @@ enum Command {
     Run(run::Options),
     /// Run every check in order and print a summary
     Test(test::Options),
+    /// Cut and fail the owner of a profile at seeded points, and look whether a promise was broken
+    Sweep(sweep::Options),
+    /// Measure
+    Bench(bench::Options),
+    /// Change the vault's code in small ways and count how many of them its tests notice
+    Mutants(mutants::Options),
     /// Write anew what is generated from the code: OpenAPI, schema, the interface's types and marks
     Generate,
     /// Take the README's pictures of the real window anew
@@ -61,6 +70,9 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --skip-e2e         all but the end-to-end tests
   cargo xtask test --only clippy      one check (`--list` names them)
   cargo xtask test --keep-going       every check, even after a failure
+  cargo xtask sweep vault             300 kills and 60 faults of the disk, each looked at
+  cargo xtask bench vault             the figures of docs/PERFORMANCE.md
+  cargo xtask mutants                 how much the vault's tests notice (an hour)
   cargo xtask generate                after an operation, view or manifest type changed";
 
 fn main() -> ExitCode {
@@ -68,6 +80,9 @@ fn main() -> ExitCode {
     let outcome = Checkout::locate().and_then(|checkout| match &arguments.command {
         Command::Run(options) => run::run(&checkout, options),
         Command::Test(options) => test::run(&checkout, options),
+        Command::Sweep(options) => sweep::run(&checkout, options),
+        Command::Bench(options) => bench::run(&checkout, options),
+        Command::Mutants(options) => mutants::run(&checkout, options),
         Command::Generate => generate::run(&checkout),
         Command::Screenshots => screenshots::run(&checkout),
     });

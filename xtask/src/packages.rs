@@ -49,12 +49,14 @@ const END_TO_END: &[&str] = &[
     "libglib2.0-bin",
     "fonts-dejavu-core",
 ];
+/// What the sweep takes: it cuts with strace, in a session with a real keychain.
+pub(crate) const SWEEP: &[&str] = &["strace", "dbus", "gnome-keyring"];
 const BROWSER_DEBIAN: &[&str] = &["chromium", "chromium-driver"];
 const BROWSER_UBUNTU: &[&str] = &["chromium-browser", "chromium-chromedriver"];
 
 /// The programs behind [`END_TO_END`], for systems whose package names are not known here.
 const END_TO_END_PROGRAMS: &[&str] =
-    &["WebKitWebDriver", "xvfb-run", "dbus-run-session", "gnome-keyring-daemon"];
+    &["WebKitWebDriver", "xvfb-run", "dbus-run-session", "gnome-keyring-daemon", "strace"];
 
 const OTHER_SYSTEMS: &str = "This is neither Debian nor Ubuntu. Needed are WebKitGTK 4.1, libsoup 3, librsvg, an app indicator \
 library, libxdo, a C compiler and pkg-config:
@@ -112,7 +114,7 @@ fn needed(purpose: Purpose, ubuntu: bool) -> Vec<&'static str> {
     match purpose {
         Purpose::Headless => HEADLESS.to_vec(),
         Purpose::Desktop => DESKTOP.to_vec(),
-        Purpose::Test => [DESKTOP, END_TO_END, browser].concat(),
+        Purpose::Test => [DESKTOP, END_TO_END, SWEEP, browser].concat(),
     }
 }
 

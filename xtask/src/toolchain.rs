@@ -16,6 +16,7 @@ const NPM: Version = Version::new(10, 0);
 /// What is installed below `target/tools` when the system's own Node is too old.
 const NODE_FROM_NPM: &str = "node@22 npm@10";
 const TAURI_DRIVER: &str = "2.1.0";
+const CARGO_MUTANTS: &str = "27.1.0";
 
 /// Fails with the way out when the compiler is older than the workspace asks for.
 pub(crate) fn ensure_rust(checkout: &Checkout) -> Result<()> {
@@ -114,6 +115,19 @@ pub(crate) fn ensure_tauri_driver(checkout: &Checkout) -> Result<()> {
     println!("  installing tauri-driver {TAURI_DRIVER} (once, about two minutes)");
     checkout
         .command(&format!("cargo install tauri-driver@{TAURI_DRIVER} --locked --root"))
+        .argument(checkout.tools(""))
+        .run()
+}
+
+/// Installs the maker of mutants below `target/tools`.
+pub(crate) fn ensure_cargo_mutants(checkout: &Checkout) -> Result<()> {
+    let found = checkout.program(&checkout.tools("bin/cargo-mutants")).argument("--version").output();
+    if found.is_some_and(|text| text.contains(CARGO_MUTANTS)) {
+        return Ok(());
+    }
+    println!("  installing cargo-mutants {CARGO_MUTANTS} (once, about two minutes)");
+    checkout
+        .command(&format!("cargo install cargo-mutants@{CARGO_MUTANTS} --locked --root"))
         .argument(checkout.tools(""))
         .run()
 }

@@ -129,6 +129,7 @@ impl Hearthkey {
         let changed = self.vault.set(State::Locked);
         self.close_doors();
         self.blobs.forget_all();
+        self.ports.http.forget().await;
         if changed {
             self.note_deed(caller, Deed::Locked, "").await;
             self.changes.tell(Topic::All);

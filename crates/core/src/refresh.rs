@@ -188,7 +188,15 @@ impl Hearthkey {
         let (grant, version) = (granted(grant, &tokens), version + 1);
         let credential = Credential::OAuth2(tokens);
         let sealing = self.sealing_since(&vault).await?;
-        let row = sealing.credential(&connection, version, server.issuer, &policy, &credential)?;
+        let row = match sealing.credential(&connection, version, server.issuer, &policy, &credential) {
+            // Its workspace was destroyed meanwhile: nobody is left to hold these.
+            Err(error @ Error::NotFound { .. }) => {
+                drop(sealing);
+                self.give_back(&connection, policy, &credential).await;
+                return Err(error);
+            }
+            other => other?,
+        };
         // Whatever goes wrong from here on, they are still there.
         notes.unsaved = Some(Unsaved { grant, row, _sealing: sealing });
         let connection = self.store_renewed(caller, connection, notes).await?;

@@ -15,7 +15,7 @@ use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::CredentialRow;
 use hearthkey_domain::sealed::{SealContext, Sealed};
 use hearthkey_domain::server::AuthorizationServer;
-use hearthkey_vault::Vault;
+use hearthkey_vault::{SealError, Vault};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::sync::Arc;
 use tokio::sync::OwnedRwLockReadGuard;
@@ -60,10 +60,10 @@ impl Sealing {
         let policy = policy.to_string();
         let (ws, conn) = (connection.workspace.to_string(), connection.id.to_string());
         let place = place::credential(&ws, &conn, version, &issuer, &policy);
-        let sealed = self
-            .vault
-            .seal(place, &codec::encode(credential))
-            .map_err(|_| Error::Internal("a credential could not be sealed"))?;
+        let sealed = self.vault.seal(place, &codec::encode(credential)).map_err(|error| match error {
+            SealError::WorkspaceUnknown => Error::NotFound { what: "workspace", name: ws.clone() },
+            _ => Error::Internal("a credential could not be sealed"),
+        })?;
         Ok(CredentialRow { version, policy, issuer, sealed })
     }
 }

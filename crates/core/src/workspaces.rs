@@ -170,6 +170,7 @@ impl Hearthkey {
             Ok(true) => {}
         }
         vault.dismiss_workspace(&found.id.to_string());
+        self.flows.cancel_all(found.id);
         drop(sealing);
         self.changes.tell(Topic::All);
         // What is left of it elsewhere opens until the keys are others. Tried again with every tick.

@@ -149,6 +149,18 @@ impl Connection {
 /// The longest label, in characters.
 pub const LABEL_MAX: usize = 80;
 
+/// A label with a number behind it, cut so that it stays one. Number 1 is the label itself.
+#[must_use]
+pub fn numbered_label(label: &str, number: u32) -> String {
+    if number == 1 {
+        return label.to_owned();
+    }
+    let behind = format!(" {number}");
+    let room = LABEL_MAX.saturating_sub(behind.chars().count());
+    let cut: String = label.chars().take(room).collect();
+    format!("{}{behind}", cut.trim_end())
+}
+
 /// Why a text cannot be a label.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
@@ -171,6 +183,14 @@ pub fn parse_label(text: &str) -> Result<String, LabelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_numbered_label_is_a_label() {
+        assert_eq!(numbered_label("Work", 1), "Work");
+        assert_eq!(numbered_label("Work", 12), "Work 12");
+        let long = numbered_label(&"ö".repeat(LABEL_MAX), 100);
+        assert!(long.ends_with("ö 100") && parse_label(&long).is_ok(), "{long}");
+    }
 
     #[test]
     fn labels_are_trimmed_and_bounded() {

@@ -97,6 +97,10 @@ pub trait Http: Send + Sync {
     /// # Errors
     /// [`HttpError`] when there is no complete reply; any status code is a reply.
     async fn send(&self, request: HttpRequest) -> Result<http::Response<Bytes>, HttpError>;
+
+    /// Closes the connections that are kept open for later requests, for their buffers hold what was sent. Returns when they
+    /// are gone; requests under way end undisturbed.
+    async fn forget(&self);
 }
 
 /// What an OS keychain answered instead of an item.

@@ -11,21 +11,37 @@ use bytes::{Bytes, BytesMut};
 use cause::PrivateName;
 use hearthkey_domain::ports::{Http, HttpError, HttpRequest};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 use url::{Host, Url};
 
 /// How long the connection itself may take, name resolution and TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long connections that nobody holds any more take to end.
+const CLOSING: Duration = Duration::from_millis(100);
 
 /// How long an unused connection is kept. Short, because a laptop that wakes up holds dead ones.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The HTTP client. It keeps the connections of policies with and without private addresses apart, so that none is reused
 /// across.
-#[derive(Debug, Clone)]
-pub struct HttpClient {
+#[derive(Debug)]
+pub struct HttpClient(RwLock<Clients>);
+
+#[derive(Debug)]
+struct Clients {
     public: reqwest::Client,
     private: reqwest::Client,
+}
+
+impl Clients {
+    fn new() -> Result<Self, String> {
+        Ok(Self { public: client(false)?, private: client(true)? })
+    }
 }
 
 impl HttpClient {
@@ -35,7 +51,12 @@ impl HttpClient {
     /// A few words when the system's trusted certificates cannot be read.
     pub fn new() -> Result<Self, String> {
         crate::install_tls();
-        Ok(Self { public: client(false)?, private: client(true)? })
+        Ok(Self(RwLock::new(Clients::new()?)))
+    }
+
+    fn client(&self, private: bool) -> reqwest::Client {
+        let clients = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if private { clients.private.clone() } else { clients.public.clone() }
     }
 }
 
@@ -66,11 +87,27 @@ impl Http for HttpClient {
         *request.timeout_mut() = Some(timeout);
 
         let host = host_and_port(request.url());
-        let client = if private { &self.private } else { &self.public };
+        let client = self.client(private);
         let reply =
             client.execute(request).await.map_err(|error| cause::before_reply(&error, &host, timeout))?;
         read(reply, &host, timeout, max_reply).await
     }
+
+    async fn forget(&self) {
+        match Clients::new() {
+            Ok(fresh) => {
+                drop(std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), fresh))
+            }
+            Err(error) => tracing::warn!(error, "the open connections could not be closed at once"),
+        }
+        connections_ended().await;
+    }
+}
+
+/// Each connection that nobody holds is a task that ends with its next turn, and takes its buffers along.
+#[expect(clippy::disallowed_methods, reason = "there is nothing to ask: they belong to the library")]
+async fn connections_ended() {
+    tokio::time::sleep(CLOSING).await;
 }
 
 async fn read(

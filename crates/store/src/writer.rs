@@ -180,7 +180,7 @@ impl Scribe {
             job.reply(lost.as_ref());
         }
         self.owes_cut |= lost.is_none() && cutting.iter().any(|job| job.error().is_none());
-        if self.owes_cut {
+        if self.owes_cut && self.unsynced.is_none() {
             self.cut_log();
         }
         for job in cutting {

@@ -70,6 +70,7 @@ mod tests {
 
     #[test]
     fn an_overlong_field_is_named() {
+        assert_eq!(MAX_CONTEXT_FIELD, 65536);
         let vault = VaultId::generate().unwrap();
         let row = "r".repeat(MAX_CONTEXT_FIELD + 1);
         assert!(AssociatedData::of(vault, &context(&row[1..], "f")).is_ok());

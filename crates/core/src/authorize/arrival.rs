@@ -13,11 +13,13 @@ use hearthkey_connectors::request::{api_base, egress_policy};
 use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Deed;
 use hearthkey_domain::authorization::{Callback, PendingAuthorization};
-use hearthkey_domain::connection::{Connection, Status};
+use hearthkey_domain::connection::{Connection, Status, numbered_label};
 use hearthkey_domain::credential::Credential;
+use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
 use hearthkey_domain::sealed::Sealed;
+use hearthkey_vault::Vault;
 use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 
@@ -194,13 +196,44 @@ impl Hearthkey {
                 taken?
             }
             None => {
-                let sealing = self.sealing_since(&vault).await?;
-                let row = sealing.credential(&connection, 1, issuer, &policy, &credential)?;
-                let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
-                self.add_labelled(caller, manifest, connection, pending.label, add).await?
+                let added = self
+                    .add_signed_in(
+                        caller,
+                        manifest,
+                        &vault,
+                        connection.clone(),
+                        pending.label,
+                        issuer,
+                        &policy,
+                        &credential,
+                    )
+                    .await;
+                // What cannot be kept does not live on at the service unseen.
+                if added.is_err() {
+                    self.give_back(&connection, policy, &credential).await;
+                }
+                added?
             }
         };
         Ok((manifest.name.clone(), connection))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are what a new connection is made of")]
+    async fn add_signed_in(
+        &self,
+        caller: &Caller,
+        manifest: &Manifest,
+        vault: &Arc<Vault>,
+        connection: Connection,
+        label: Option<String>,
+        issuer: String,
+        policy: &EgressPolicy,
+        credential: &Credential,
+    ) -> Result<Connection, Error> {
+        let sealing = self.sealing_since(vault).await?;
+        let row = sealing.credential(&connection, 1, issuer, policy, credential)?;
+        let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
+        self.add_labelled(caller, manifest, connection, label, add).await
     }
 
     /// Adds a connection under the label asked for, or the first free one made from the connector's name. A label that was
@@ -219,7 +252,7 @@ impl Hearthkey {
     {
         let wanted = label.unwrap_or_else(|| manifest.name.clone());
         for number in 1..1000 {
-            connection.label = if number == 1 { wanted.clone() } else { format!("{wanted} {number}") };
+            connection.label = numbered_label(&wanted, number);
             let who = connection.identity.display().unwrap_or_default();
             let entry = self.entry_for(caller, &connection, Deed::Connected, who);
             match add(connection.clone(), entry).await {

@@ -117,6 +117,18 @@ impl Flows {
         }
     }
 
+    /// Gives up every sign-in of a workspace.
+    pub(crate) fn cancel_all(&self, workspace: WorkspaceId) {
+        let ids: Vec<AuthorizationId> = {
+            let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let of = flows.iter().filter(|(_, flow)| flow.sender.borrow().workspace == workspace);
+            of.map(|(id, _)| *id).collect()
+        };
+        for id in ids {
+            self.advance(id, FlowState::Cancelled);
+        }
+    }
+
     /// A sign-in of a workspace.
     pub(crate) fn get(
         &self,

@@ -8,11 +8,14 @@ use crate::lock::Opener;
 use crate::tokens::token_policy;
 use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey};
-use hearthkey_connectors::form;
+use hearthkey_connectors::manifest::{AuthMethod, FieldKind};
 use hearthkey_connectors::request::{api_base, egress_policy};
+use hearthkey_connectors::{discovery, form};
+use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Deed;
 use hearthkey_domain::client::{Client, ClientChoice};
-use hearthkey_domain::connection::{Connection, Status, parse_label};
+use hearthkey_domain::connection::{Connection, Identity, Status, numbered_label, parse_label};
+use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{BlobId, ClientId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::StoreError;
@@ -75,6 +78,11 @@ impl Hearthkey {
         let content = self.decrypted(file, opener).await?;
         let export = Export::read(&content)?;
         drop(content);
+        // All of it is looked at before any of it is added.
+        for part in &export.workspaces {
+            parse_name(&part.workspace.name)
+                .map_err(|_| Error::FileClosed { reason: "a workspace in it has no usable name".into() })?;
+        }
         self.vault().await?;
         let home = self.workspace(caller).await?;
         let mut known = Known::default();
@@ -88,12 +96,16 @@ impl Hearthkey {
         for part in export.workspaces {
             let target = self.target(caller, &part.workspace, apply).await?;
             let mut clients = BTreeMap::new();
-            if apply && let Some(target) = &target {
-                for entry in part.clients {
-                    if let Some((from, to)) = self.take_client(target.id, entry).await? {
-                        clients.insert(from, to);
-                    }
+            for entry in part.clients {
+                if !self.is_client_fine(&entry.client) {
+                    continue;
                 }
+                let from = entry.client.id;
+                let here = match &target {
+                    Some(target) if apply => self.take_client(target.id, entry).await?,
+                    _ => from,
+                };
+                clients.insert(from, here);
             }
             let name = target.as_ref().map_or(part.workspace.name, |target| target.name.clone());
             for entry in part.connections {
@@ -159,38 +171,37 @@ impl Hearthkey {
         Ok(Some(self.add_workspace(caller, &name).await?.workspace))
     }
 
-    /// Keeps a client of a file, under an identifier of its own. Gives both, so that connections find it.
-    async fn take_client(
-        &self,
-        workspace: WorkspaceId,
-        entry: ClientEntry,
-    ) -> Result<Option<(ClientId, ClientId)>, Error> {
+    /// Whether a client of a file can be one.
+    fn is_client_fine(&self, client: &Client) -> bool {
+        let policy = client.policy.parse::<EgressPolicy>();
+        let texts = [&client.client_id, &client.issuer, &client.server];
+        texts.into_iter().all(|text| is_plain(text, 500))
+            && policy.is_ok_and(|policy| policy.to_string() == client.policy)
+            && self.catalog.get(&client.connector).is_some()
+    }
+
+    /// Keeps a client of a file under an identifier of its own, unless it is here; gives its identifier here.
+    async fn take_client(&self, workspace: WorkspaceId, entry: ClientEntry) -> Result<ClientId, Error> {
         let ClientEntry { client, secret } = entry;
         let known = self.ports.store.clients(workspace).await?;
         let same = known.iter().find(|(other, _)| {
             other.connector == client.connector
                 && other.issuer == client.issuer
                 && other.client_id == client.client_id
+                && other.policy == client.policy
         });
         if let Some((same, _)) = same {
-            return Ok(Some((client.id, same.id)));
-        }
-        let fine = |text: &str| text.len() <= 2000 && !text.chars().any(char::is_control);
-        let policy_fine = client.policy.parse::<EgressPolicy>().is_ok_and(|p| p.to_string() == client.policy);
-        let named = fine(&client.client_id) && fine(&client.issuer) && fine(&client.server) && policy_fine;
-        if !named || self.catalog.get(&client.connector).is_none() {
-            return Ok(None);
+            return Ok(same.id);
         }
         let now = self.now();
         let id = ClientId::new(now, self.random());
-        let from = client.id;
         let client = Client { id, workspace, created_at: now, ..client };
         let (ws, row) = (workspace.to_string(), id.to_string());
         let place = place::client_secret(&ws, &row, &client.server, &client.policy);
         let sealing = self.sealing().await?;
         let sealed = secret.map(|secret| sealing.seal(place, &secret)).transpose()?;
         self.ports.store.add_client(client, sealed).await?;
-        Ok(Some((from, id)))
+        Ok(id)
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are what one connection of a file meets")]
@@ -228,22 +239,9 @@ impl Hearthkey {
         };
         let taken =
             |label: &str| here.is_some_and(|here| here.iter().any(|c| c.label.eq_ignore_ascii_case(label)));
-        let label = (1..1000)
-            .map(|n| {
-                if n == 1 {
-                    entry.connection.label.clone()
-                } else {
-                    format!("{} {n}", entry.connection.label)
-                }
-            })
-            .find(|label| !taken(label))
-            .unwrap_or_default();
-        item.outcome = ImportOutcome::New { label: label.clone() };
-        let (true, Some(target)) = (apply, target) else { return Ok(item) };
+        let label = (1..1000).map(|number| numbered_label(&entry.connection.label, number));
+        let label = label.into_iter().find(|label| !taken(label)).unwrap_or_default();
         let mut connection = entry.connection;
-        if known.ids.contains(&connection.id) {
-            connection.id = ConnectionId::new(self.now(), self.random());
-        }
         if let Some(grant) = &mut connection.oauth
             && let ClientChoice::Own { id } = grant.client
         {
@@ -255,6 +253,11 @@ impl Hearthkey {
                     return Ok(item);
                 }
             }
+        }
+        item.outcome = ImportOutcome::New { label: label.clone() };
+        let (true, Some(target)) = (apply, target) else { return Ok(item) };
+        if known.ids.contains(&connection.id) {
+            connection.id = ConnectionId::new(self.now(), self.random());
         }
         (connection.workspace, connection.label, connection.version) = (target.id, label, 1);
         let sealing = self.sealing().await?;
@@ -293,18 +296,81 @@ impl Hearthkey {
             .map_err(|_| "its settings cannot be right".to_owned())?;
         let server = connection.oauth.as_ref().map(|grant| &grant.server);
         if let (Some(server), Some(oauth)) = (server, &method.oauth2) {
-            let known = hearthkey_connectors::discovery::known_server(oauth);
-            if known.is_some_and(|known| known != *server) || token_policy(server).is_err() {
+            let known = match discovery::known_server(oauth) {
+                Some(known) => known == *server,
+                None => {
+                    let issuer =
+                        oauth.discover.as_ref().and_then(|address| address.resolve(&connection.values));
+                    let bare = |text: &str| text.trim_end_matches('/').to_owned();
+                    issuer.is_some_and(|issuer| bare(issuer.as_str()) == bare(&server.issuer))
+                }
+            };
+            if !known || token_policy(server).is_err() {
                 return Err("its authorization server is not the service's".to_owned());
             }
         }
-        if server.is_some() != method.oauth2.is_some() {
-            return Err("its credential is of another kind than the service's".to_owned());
+        if server.map_or("", |server| &server.issuer) != entry.issuer {
+            return Err("its credential is of another issuer".to_owned());
         }
+        check_credential(method, server.is_some(), &entry.credential)?;
+        check_texts(connection)?;
         let base = api_base(manifest, &connection.values).map_err(|_| unusable())?;
         let widest = egress_policy(manifest, &base, server).map_err(|_| unusable())?;
         policy.filter(|policy| policy.is_within(&widest)).ok_or_else(unusable)
     }
+}
+
+/// A credential that the way to sign in could have given, and that can be sent.
+fn check_credential(method: &AuthMethod, has_grant: bool, credential: &Credential) -> Result<(), String> {
+    let other_kind = || "its credential is of another kind than the service's".to_owned();
+    let unusable = || "its credential cannot be right".to_owned();
+    match credential {
+        Credential::OAuth2(tokens) if method.oauth2.is_some() && has_grant => {
+            let sendable = |token: &Secret| {
+                let text = token.expose();
+                (1..=64 * 1024).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
+            };
+            let fine = sendable(&tokens.access_token)
+                && tokens.refresh_token.as_ref().is_none_or(sendable)
+                && are_plain(&tokens.scopes);
+            if fine { Ok(()) } else { Err(unusable()) }
+        }
+        Credential::Keys(keys) if method.api_key.is_some() && !has_grant => {
+            let fields = || method.fields.iter().filter(|field| field.kind == FieldKind::Secret);
+            if keys.keys().any(|name| !fields().any(|field| field.name == **name)) {
+                return Err(unusable());
+            }
+            for field in fields() {
+                let key = keys.get(&field.name).map_or("", Secret::expose);
+                form::check_secret(field, key).map_err(|_| unusable())?;
+            }
+            if keys.is_empty() { Err(unusable()) } else { Ok(()) }
+        }
+        _ => Err(other_kind()),
+    }
+}
+
+/// Every text that is shown is one line of a bounded length, as a service's own words are when they are taken in.
+fn check_texts(connection: &Connection) -> Result<(), String> {
+    let Identity { external_id, email, name } = &connection.identity;
+    let shown = [external_id, email, name, &connection.masked_key].into_iter().flatten();
+    let said = connection.status.reason().into_iter();
+    let grant = connection.oauth.as_ref();
+    let scopes =
+        grant.is_none_or(|grant| are_plain(&grant.scopes_requested) && are_plain(&grant.scopes_granted));
+    let fine = shown.map(String::as_str).all(|text| is_plain(text, 200))
+        && said.into_iter().all(|text| is_plain(text, 500))
+        && connection.values.values().all(|text| is_plain(text, 2000))
+        && scopes;
+    if fine { Ok(()) } else { Err("its texts cannot be right".to_owned()) }
+}
+
+fn is_plain(text: &str, longest: usize) -> bool {
+    text.len() <= longest && !text.chars().any(char::is_control)
+}
+
+fn are_plain(scopes: &[String]) -> bool {
+    scopes.len() <= 500 && scopes.iter().all(|scope| is_plain(scope, 200))
 }
 
 /// What is here already.

@@ -42,10 +42,16 @@ pub(super) fn list(
     readable(sqlite, sql, [workspace.to_string()], read_with_secret)
 }
 
-/// Adds a client. Those that were typed before and never proven go: the sign-ins they were typed for are over.
+/// Adds a client. Those that were typed before, never proven, and that no connection or sign-in goes with, are over and go.
 pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> Result<(), StoreError> {
     let over = ClientId::new(client.created_at - PendingAuthorization::LIFETIME, [0; 10]);
-    let sql = "DELETE FROM clients WHERE workspace = ?1 AND NOT proven AND id < ?2";
+    let sql = "DELETE FROM clients WHERE workspace = ?1 AND NOT proven AND id < ?2
+               AND NOT EXISTS (SELECT 1 FROM connections WHERE connections.workspace = ?1
+                   AND json_valid(connections.record)
+                   AND json_extract(connections.record, '$.oauth.client.id') = clients.id)
+               AND NOT EXISTS (SELECT 1 FROM authorizations WHERE authorizations.workspace = ?1
+                   AND json_valid(authorizations.record)
+                   AND json_extract(authorizations.record, '$.client.id') = clients.id)";
     execute(sqlite, sql, [client.workspace.to_string(), over.to_string()]).map_err(failure)?;
     let sql = "INSERT INTO clients (id, workspace, connector, issuer, proven, record, secret)
                VALUES (:id, :workspace, :connector, :issuer, :proven, :record, :secret)";

@@ -61,8 +61,9 @@ async fn every_row_of_version_1_is_there_after_the_migration() {
     let taken = db.add_workspace(same_name, activity(HOME, None, at(99))).await;
     assert!(matches!(taken, Err(StoreError::LabelTaken { .. })), "{taken:?}");
     let by_hand = rusqlite::Connection::open(place.path()).unwrap();
-    let sql = "INSERT INTO workspaces (id, name, record, sealed_key) VALUES ('x', 'WORKSPACE 1', '', '')";
-    assert!(by_hand.execute(sql, []).is_err(), "a name is unique by itself");
+    let sql = "INSERT INTO workspaces (id, name, record, sealed_key) VALUES ('x', 'WORKSPACE 1', '', x'')";
+    let refused = by_hand.execute(sql, []).unwrap_err().to_string();
+    assert!(refused.contains("UNIQUE"), "a name is unique by itself: {refused}");
     let taken = db.take_authorization("digest-1").await.unwrap().unwrap();
     assert_eq!(taken.1, envelope(1, "verifier 1"));
 }
