@@ -98,7 +98,7 @@ fn tests(checkout: &Checkout) -> Result<()> {
     prepare_desktop_build(checkout)?;
     for line in [
         "cargo test --workspace --exclude hearthkey-tests --locked",
-        "cargo test -p hearthkey-tests --lib --test it --test cli --test vectors --test sweep --locked",
+        "cargo test -p hearthkey-tests --lib --test it --test cli --test vectors --test sweep --test hostile --locked",
     ] {
         checkout.command(line).variable("PYTHONPATH", checkout.python_path()).run()?;
     }
