@@ -5,6 +5,7 @@
 //! there.
 
 #![allow(clippy::unwrap_used, reason = "every function here serves a test")]
+#![allow(clippy::print_stdout, reason = "an opener that is not here is named")]
 
 use hearthkey_domain::sealed::{SealContext, Sealed};
 use hearthkey_vault::{KeyCheck, KeychainKey, Vault, VaultId, WorkspaceKeys};

@@ -171,6 +171,13 @@ impl Hearthkey {
                 Err(error) => return vec![Check::trouble("vault", VAULT, &error.into())],
             };
             count += connections.len();
+            let clients = self.ports.store.clients(row.workspace.id).await.unwrap_or_default();
+            for (client, sealed) in clients {
+                let (Ok(Some(client)), Some(sealed)) = (self.meant(client).await, sealed) else { continue };
+                if self.client_secret(&client, &sealed).await.is_err() {
+                    unreadable.push(format!("the client {}", client.client_id));
+                }
+            }
             for connection in &connections {
                 if self.open_credential(connection.workspace, connection.id).await.is_err() {
                     unreadable.push(connection.label.clone());

@@ -184,6 +184,8 @@ impl Hearthkey {
                     self.put_back(&record, spare).await;
                 }
                 let failed = opened.as_ref().err().map(Failure::from);
+                // A key that was to leave the keychain may still be in it.
+                self.vault.untidy.fetch_or(!record.in_keychain, Ordering::Relaxed);
                 self.note_opened(&opened);
                 if let Some(failure) = failed {
                     return Err(Error::Recent(failure));

@@ -132,6 +132,7 @@ impl Hearthkey {
     ) -> Result<WorkspaceExport, Error> {
         let mut clients = vec![];
         for (client, sealed) in self.ports.store.clients(workspace.id).await? {
+            let Some(client) = self.meant(client).await? else { continue };
             let secret = match sealed {
                 None => None,
                 Some(sealed) => match self.client_secret(&client, &sealed).await {

@@ -16,7 +16,9 @@ use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Deed;
 use hearthkey_domain::ids::WorkspaceId;
 use hearthkey_domain::key_slot::SlotRow;
-use hearthkey_domain::ports::{RotationStart, SealedPlace, SealedRow, StoreError, VaultRecord, WorkspaceRow};
+use hearthkey_domain::ports::{
+    KeyStoreError, RotationStart, SealedPlace, SealedRow, StoreError, VaultRecord, WorkspaceRow,
+};
 use hearthkey_domain::sealed::Sealed;
 use hearthkey_vault::{KeychainKey, Rotation, Vault, WorkspaceKeys};
 use jiff::SignedDuration;
@@ -193,10 +195,16 @@ impl Hearthkey {
                 return Ok(count);
             }
             let mut rewrapped = Vec::with_capacity(rows.len());
+            let mut forgotten = false;
             for row in rows {
                 if let Some(anew) = self.rewrap(&vault, workspace, &row).await {
                     rewrapped.push((row, anew));
+                } else {
+                    forgotten |= self.forget_stray_client(workspace, &row).await?;
                 }
+            }
+            if rewrapped.is_empty() && forgotten {
+                continue;
             }
             if rewrapped.is_empty() {
                 // What is left does not open under either key: it never will, and must not keep the old key.
@@ -207,6 +215,17 @@ impl Hearthkey {
         }
     }
 
+    /// Removes a client whose secret nobody can use: no row says what server it is for, and no connection was made with it.
+    async fn forget_stray_client(&self, workspace: WorkspaceId, row: &SealedRow) -> Result<bool, Error> {
+        let SealedPlace::ClientSecret { client, .. } = row.place else { return Ok(false) };
+        let Some((known, _)) = self.ports.store.client(workspace, client).await? else { return Ok(false) };
+        let stray = self.meant(known).await?.is_none();
+        if stray {
+            self.ports.store.remove_client(workspace, client).await?;
+        }
+        Ok(stray)
+    }
+
     /// A row's envelope under the newest key; `None` for one that does not open, which is left as it is.
     async fn rewrap(&self, vault: &Vault, workspace: WorkspaceId, row: &SealedRow) -> Option<Sealed> {
         let ws = workspace.to_string();
@@ -215,9 +234,11 @@ impl Hearthkey {
                 let id = connection.to_string();
                 vault.rewrap(place::credential(&ws, &id, *version, issuer, policy), &row.sealed)
             }
-            SealedPlace::ClientSecret { client, issuer, policy } => {
+            SealedPlace::ClientSecret { client, .. } => {
+                let (known, _) = self.ports.store.client(workspace, *client).await.ok()??;
+                let meant = self.meant(known).await.ok()??;
                 let id = client.to_string();
-                vault.rewrap(place::client_secret(&ws, &id, issuer, policy), &row.sealed)
+                vault.rewrap(place::client_secret(&ws, &id, &meant.server, &meant.policy), &row.sealed)
             }
             SealedPlace::Verifier(pending) => {
                 let id = pending.id.to_string();
@@ -263,7 +284,11 @@ impl Hearthkey {
     async fn try_tidy(&self) -> Result<(), Error> {
         let Some(record) = self.ports.store.vault_record().await? else { return Ok(()) };
         if !record.in_keychain {
-            return Ok(self.ports.keys.remove(&record.vault_id).await.map_err(Trouble::from)?);
+            return match self.ports.keys.remove(&record.vault_id).await {
+                // Where there is no keychain, nothing is in it.
+                Ok(()) | Err(KeyStoreError::Absent { .. }) => Ok(()),
+                Err(error) => Err(Trouble::from(error).into()),
+            };
         }
         let text = self.ports.keys.read(&record.vault_id).await.map_err(Trouble::from)?;
         let key = text.and_then(|text| KeychainKey::parse(text.expose()).ok());

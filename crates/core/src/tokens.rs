@@ -134,6 +134,19 @@ impl Hearthkey {
         Ok((meant.client_id, Some(secret)))
     }
 
+    /// A client with the server its secret was sealed for. Rows of the first version do not name it; the connections made with
+    /// them do. `None` when nobody knows it any more.
+    pub(crate) async fn meant(&self, client: Client) -> Result<Option<Client>, Error> {
+        if !client.policy.is_empty() {
+            return Ok(Some(client));
+        }
+        let own = ClientChoice::Own { id: client.id };
+        let connections = self.ports.store.connections(client.workspace).await?;
+        let grant = connections.iter().filter_map(|c| c.oauth.as_ref()).find(|grant| grant.client == own);
+        let Some(server) = grant.map(|grant| &grant.server) else { return Ok(None) };
+        Ok(Some(Client { server: server.issuer.clone(), policy: token_policy(server)?, ..client }))
+    }
+
     /// A client's secret, for the server the client names.
     pub(crate) async fn client_secret(&self, client: &Client, sealed: &Sealed) -> Result<Secret, Error> {
         let unreadable = |_| Error::Unreadable { what: "client secret", name: client.client_id.clone() };

@@ -93,6 +93,14 @@ impl VaultGate {
         }
     }
 
+    /// What an attempt found that ended after `asked`: an answer also to whoever wants a new one.
+    fn found_since(&self, asked: Timestamp) -> Option<Result<Arc<Vault>, Error>> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Closed(refusal, since) if *since > asked => Some(Err(refusal.clone().into())),
+            _ => None,
+        }
+    }
+
     /// The vault, if it is open.
     pub(crate) fn open(&self) -> Option<Arc<Vault>> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
@@ -204,9 +212,11 @@ impl Hearthkey {
         if let Some(found) = settled(self.vault.known(self.now())) {
             return found;
         }
+        let asked = self.now();
         let _asking = self.vault.asking.lock().await;
         // Another caller may have asked meanwhile.
-        if let Some(found) = settled(self.vault.known(self.now())) {
+        let known = settled(self.vault.known(self.now())).or_else(|| self.vault.found_since(asked));
+        if let Some(found) = known {
             return found;
         }
         let opened = self.open_asking().await;

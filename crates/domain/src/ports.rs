@@ -464,7 +464,7 @@ pub trait Store: Send + Sync {
         first: WorkspaceRow,
         slots: Vec<SlotRow>,
     ) -> Result<(), StoreError>;
-    /// Notes whether the OS keychain is to hold the key.
+    /// Notes whether the OS keychain is to hold the key, and asks for a rotation if it is not to hold it any more.
     async fn place_key(&self, in_keychain: bool) -> Result<(), StoreError>;
     /// What was set; the defaults before anything was.
     async fn settings(&self) -> Result<VaultSettings, StoreError>;
@@ -474,9 +474,10 @@ pub trait Store: Send + Sync {
     /// Every key slot, the oldest first.
     async fn key_slots(&self) -> Result<Vec<SlotRow>, StoreError>;
     /// Adds a slot. One that is confirmed takes the place of all others of its kind; one that is not, of those of its kind
-    /// that are not either.
+    /// that are not either. If there were any, asks for a rotation.
     async fn add_slot(&self, slot: SlotRow, activity: Activity) -> Result<(), StoreError>;
-    /// Notes that a slot was shown to open, and removes all others of its kind. False if it is not there.
+    /// Notes that a slot was shown to open, and removes all others of its kind; if there were any, asks for a rotation. False
+    /// if it is not there.
     async fn confirm_slot(&self, id: SlotId, at: Timestamp, activity: Activity) -> Result<bool, StoreError>;
     /// Removes a slot, and asks for a rotation. False if it was not there.
     async fn remove_slot(&self, id: SlotId, activity: Activity) -> Result<bool, StoreError>;
@@ -594,6 +595,8 @@ pub trait Store: Send + Sync {
     async fn clients(&self, workspace: WorkspaceId) -> Result<Vec<(Client, Option<Sealed>)>, StoreError>;
     /// Adds a client.
     async fn add_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError>;
+    /// Removes a client. One that is not there is removed.
+    async fn remove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError>;
     /// Notes that a sign-in has succeeded with a client.
     async fn prove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError>;
 

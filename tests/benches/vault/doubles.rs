@@ -53,6 +53,8 @@ impl Http for Service {
     async fn send(&self, _: HttpRequest) -> Result<http::Response<Bytes>, HttpError> {
         Ok(http::Response::new(Bytes::from_static(br#"{"id":"acc_1","email":"anna@example.com"}"#)))
     }
+
+    async fn forget(&self) {}
 }
 
 /// Neither a browser nor a window.

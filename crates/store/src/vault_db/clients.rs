@@ -71,6 +71,12 @@ pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> 
     }
 }
 
+/// Removes a client.
+pub(super) fn remove(sqlite: &Sqlite, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM clients WHERE workspace = ?1 AND id = ?2";
+    execute(sqlite, sql, [workspace.to_string(), id.to_string()]).map(drop).map_err(failure)
+}
+
 /// Notes that a sign-in has succeeded with a client. One that is gone is no error.
 pub(super) fn prove(sqlite: &Sqlite, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
     let sql = "UPDATE clients SET proven = TRUE WHERE workspace = ?1 AND id = ?2";

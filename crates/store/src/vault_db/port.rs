@@ -253,6 +253,10 @@ impl Store for VaultDb {
         self.database.write(move |sqlite| clients::add(sqlite, &client, secret.as_ref())).await
     }
 
+    async fn remove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
+        self.cut(move |sqlite| clients::remove(sqlite, workspace, id)).await
+    }
+
     async fn prove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
         self.database.write(move |sqlite| clients::prove(sqlite, workspace, id)).await
     }

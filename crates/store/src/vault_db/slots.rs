@@ -27,12 +27,15 @@ pub(super) fn list_all(sqlite: &Sqlite) -> Result<Vec<SlotRow>, StoreError> {
     all(sqlite, "SELECT * FROM key_slots ORDER BY id", [], read)
 }
 
-/// Adds a slot in place of others of its kind: of all if it is confirmed, else of those that are not.
+/// Adds a slot in place of others of its kind: of all if it is confirmed, else of those that are not. If there were any, asks
+/// for a rotation: what opened them opens older copies.
 pub(super) fn add(sqlite: &Sqlite, row: &SlotRow, activity: &Activity) -> Result<(), StoreError> {
     insert(sqlite, row)?;
     let sql = "DELETE FROM key_slots WHERE kind = ?1 AND id <> ?2 AND (?3 OR confirmed_at IS NULL)";
     let values = params![word(row.slot.kind), row.slot.id.to_string(), row.slot.confirmed_at.is_some()];
-    execute(sqlite, sql, values).map_err(failure)?;
+    if execute(sqlite, sql, values).map_err(failure)? > 0 {
+        vault::ask_for_rotation(sqlite)?;
+    }
     activity::insert(sqlite, activity)
 }
 
@@ -57,7 +60,8 @@ pub(super) fn insert(sqlite: &Sqlite, row: &SlotRow) -> Result<(), StoreError> {
     }
 }
 
-/// Notes that a slot was shown to open, and removes the others of its kind. False if it is not there.
+/// Notes that a slot was shown to open, and removes the others of its kind. If there were any, asks for a rotation. False if
+/// it is not there.
 pub(super) fn confirm(
     sqlite: &Sqlite,
     id: SlotId,
@@ -71,7 +75,9 @@ pub(super) fn confirm(
     }
     let sql = "DELETE FROM key_slots
                WHERE id <> ?1 AND kind = (SELECT kind FROM key_slots WHERE id = ?1)";
-    execute(sqlite, sql, [&id]).map_err(failure)?;
+    if execute(sqlite, sql, [&id]).map_err(failure)? > 0 {
+        vault::ask_for_rotation(sqlite)?;
+    }
     activity::insert(sqlite, activity)?;
     Ok(true)
 }

@@ -46,7 +46,9 @@ pub(super) fn found(
 
 /// Notes whether the keychain is to hold the key.
 pub(super) fn place_key(sqlite: &Sqlite, in_keychain: bool) -> Result<(), StoreError> {
-    only_row(execute(sqlite, "UPDATE vault SET in_keychain = ?1", [in_keychain]))
+    // An older copy of the keychain opens older copies of this until the keys are others.
+    let sql = "UPDATE vault SET rotation_due = rotation_due OR (in_keychain AND NOT ?1), in_keychain = ?1";
+    only_row(execute(sqlite, sql, [in_keychain]))
 }
 
 /// What was set.

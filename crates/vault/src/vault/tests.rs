@@ -178,7 +178,11 @@ fn each_fault_of_shape_is_found_before_any_key_is_asked_for() {
     assert_eq!(changed(4, 2), Some(UnsealError::Format(FormatFault::UnknownSuite(2))));
     assert_eq!(changed(5, 0x80), Some(UnsealError::Format(FormatFault::UnknownFlags(0x80))));
     assert_eq!(changed(4, 1), Some(UnsealError::WorkspaceUnknown));
-    assert_eq!(refusal(vault, nowhere, b""), Some(UnsealError::Format(FormatFault::TooShort)));
+    // One byte less than the envelope of the shortest plaintext.
+    for length in [0, 5, 130, 354, 385] {
+        let cut = refusal(vault, nowhere, &sealed.as_bytes()[..length]);
+        assert_eq!(cut, Some(UnsealError::Format(FormatFault::TooShort)), "length {length}");
+    }
     let partial = &sealed.as_bytes()[..600];
     assert_eq!(refusal(vault, nowhere, partial), Some(UnsealError::Format(FormatFault::PartialBlock)));
 }

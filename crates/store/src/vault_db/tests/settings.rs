@@ -1,7 +1,7 @@
 //! The vault's own row: where its key is, and what a person set.
 
 use super::*;
-use hearthkey_domain::ports::{StoreError, VaultSettings};
+use hearthkey_domain::ports::{StoreError, VaultRecord, VaultSettings};
 
 #[tokio::test]
 async fn what_was_set_is_there_after_the_next_start() {
@@ -20,7 +20,8 @@ async fn what_was_set_is_there_after_the_next_start() {
     assert_eq!(db.settings().await.unwrap(), set);
     assert!(!db.vault_record().await.unwrap().unwrap().in_keychain);
     db.place_key(true).await.unwrap();
-    assert_eq!(db.vault_record().await.unwrap(), Some(vault_record()), "nothing else was touched");
+    let expected = VaultRecord { rotation_due: true, ..vault_record() };
+    assert_eq!(db.vault_record().await.unwrap(), Some(expected), "an older keychain opens older copies");
 }
 
 #[tokio::test]
