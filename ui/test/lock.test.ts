@@ -19,7 +19,7 @@ function leaks(): string[] {
   return SECRETS.filter((secret) => page.includes(secret));
 }
 
-function withPassphrase(core: MemoryBackend, world: World, ways: Parameters<typeof vaultIn>[1] = ['passphrase']): void {
+function withPassphrase(_core: MemoryBackend, world: World, ways: Parameters<typeof vaultIn>[1] = ['passphrase']): void {
   world.passphrase = PASSPHRASE;
   world.recoveryKit = ways?.includes('recovery') ? 'AGE-SECRET-KEY-1SAMPLE' : undefined;
   world.safety.passphrase = true;
@@ -56,6 +56,25 @@ describe('the start', () => {
     expect(new Set(backend.asked.map(({ name }) => name))).toEqual(new Set(['app.status', 'changes.watch']));
     expect(leaks()).toEqual([]);
     expect(screen.queryByRole('complementary')).not.toBeInTheDocument();
+  });
+
+  test('while the vault is being opened, the first answer tells whether one may look', async () => {
+    const backend = new MemoryBackend(sampleWorld());
+    withPassphrase(backend, backend.world);
+    backend.world.status.vault = vaultIn('opening');
+    backend.closed = true;
+    const answers = (['connections.list', 'connectors.list', 'workspaces.list'] as const).map((name) => backend.hold(name));
+    render(App, { backend });
+    await waitFor(() => expect(backend.count('connections.list')).toBeGreaterThan(0));
+    expect(screen.getByTestId('starting')).toBeInTheDocument();
+    expect(leaks()).toEqual([]);
+    for (const answer of answers) answer();
+    expect(await screen.findByTestId('lock-background')).toHaveTextContent('Looking for the vault key');
+    expect(screen.queryByTestId('unlock-button')).not.toBeInTheDocument();
+    backend.world.status = { ...backend.world.status, vault: vaultIn('locked', ['passphrase'], { working: true }) };
+    backend.tell({ topic: 'vault' });
+    await waitFor(() => expect(screen.getByLabelText('Passphrase')).toHaveFocus());
+    expect(leaks()).toEqual([]);
   });
 
   test('a core that does not answer says so, and can be asked again', async () => {

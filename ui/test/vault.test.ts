@@ -20,7 +20,7 @@ describe('a vault that does not open', () => {
   });
 
   test('the core’s own fix goes before ours, and its detail is the technical cause', async () => {
-    await openSettled((_, world) => (world.status.vault = vaultIn('keychain_absent', [], { fix: 'Install gnome-keyring.', detail: 'no owner of org.freedesktop.secrets' })));
+    await openSettled((_, world) => (world.status.vault = vaultIn('keychain_refused', [], { fix: 'Install gnome-keyring.', detail: 'no owner of org.freedesktop.secrets' })));
     const banner = await screen.findByTestId('vault-banner');
     expect(banner).toHaveTextContent('Install gnome-keyring.');
     expect(banner).toHaveTextContent('no owner of org.freedesktop.secrets');
@@ -75,6 +75,18 @@ describe('a vault that does not open', () => {
     const banner = await screen.findByTestId('vault-banner');
     expect(banner).toHaveTextContent('No recovery kit and no passphrase was made for this vault, so nothing else opens it.');
     expect(banner).not.toHaveTextContent('Unlock with your recovery kit.');
+  });
+
+  test.each<[VaultState, Parameters<typeof vaultIn>[1], string]>([
+    ['key_missing', ['recovery'], 'Unlock with your recovery kit, which puts the key back into the keychain.'],
+    ['wrong_key', ['recovery', 'passphrase'], 'unlock with your recovery kit or your passphrase'],
+    ['keychain_absent', [], 'Start the keychain of your desktop'],
+    ['keychain_locked', ['keychain'], 'Unlock the keychain of your account.'],
+  ])('%s with %j: where the window has the button, no command is named', async (state, ways, words) => {
+    await openSettled((_, world) => (world.status.vault = vaultIn(state, ways, { fix: 'hearthkey unlock --recovery FILE' })));
+    const banner = await screen.findByTestId('vault-banner');
+    expect(banner).toHaveTextContent(words);
+    expect(banner).not.toHaveTextContent('hearthkey unlock');
   });
 
   test('the keychain is asked to unlock, and may ask the person itself', async () => {

@@ -125,7 +125,7 @@ impl Hearthkey {
         let _asking = self.vault.asking.lock().await;
         self.store_all_unsaved().await;
         // Until a person unlocks, also over a restart.
-        self.remember_locked(true).await?;
+        self.remember_locked(true).await;
         let changed = self.vault.set(State::Locked);
         self.close_doors();
         self.blobs.forget_all();
@@ -194,7 +194,7 @@ impl Hearthkey {
             tracing::info!(slot = %slot.slot.id, "unlocked");
         }
         if self.ports.store.settings().await?.locked {
-            self.remember_locked(false).await?;
+            self.remember_locked(false).await;
         }
         let now = self.now();
         let was_closed = self.doors.with(|state| {
@@ -210,14 +210,20 @@ impl Hearthkey {
         Ok(Glance::Open)
     }
 
-    async fn remember_locked(&self, locked: bool) -> Result<(), Error> {
-        let settings = VaultSettings { locked, ..self.ports.store.settings().await? };
-        Ok(self.ports.store.change_settings(settings).await?)
+    /// Writes down that a person locked or unlocked. On a full disk this process knows it all the same.
+    async fn remember_locked(&self, locked: bool) {
+        let remembered = async {
+            let settings = VaultSettings { locked, ..self.ports.store.settings().await? };
+            self.ports.store.change_settings(settings).await
+        };
+        if let Err(error) = remembered.await {
+            tracing::warn!(%error, locked, "the next start will not know it");
+        }
     }
 
     async fn unlock_with_keychain(&self) -> Result<(), Error> {
         if self.ports.store.settings().await?.locked {
-            self.remember_locked(false).await?;
+            self.remember_locked(false).await;
         }
         {
             let _asking = self.vault.asking.lock().await;

@@ -164,6 +164,10 @@ impl Hearthkey {
         }
         let app = Arc::clone(self);
         self.unhurried.spawn(async move { app.open_vault(false).await.map(drop) });
+        // A keychain that hangs does not keep a person from the other ways in.
+        if closed {
+            return Ok(Glance::Locked { working: false, ways: self.ways().await? });
+        }
         Ok(Glance::Opening)
     }
 

@@ -48,6 +48,13 @@ export class Hearth {
     return this.#refused || this.status.value?.vault.state === 'locked';
   }
 
+  /** Whether it is known that a person may look. While the vault is being opened, only the answer to a call tells. */
+  get admitted(): boolean {
+    const status = this.status.value;
+    if (!status || this.locked) return false;
+    return status.vault.state !== 'opening' || this.connections.value !== undefined || this.connections.problem !== undefined;
+  }
+
   /** Whether the vault was ever founded: before, there is nothing to lock and no workspace. */
   get founded(): boolean {
     return !!this.status.value?.workspace;

@@ -84,13 +84,13 @@ const vaultStates: Record<VaultState, VaultWords> = {
     short: 'Vault key missing',
     title: 'The key of this vault is not in the keychain',
     meaning: 'Your accounts are listed below. Their keys are still here, but they cannot be opened without the vault key.',
-    fix: 'Sign in to the computer as the person who set up Hearthkey, or bring the keychain back from a backup.',
+    fix: '',
   },
   wrong_key: {
     short: 'Wrong vault key',
     title: 'The keychain holds the key of another vault',
     meaning: 'Your accounts are listed below. Their keys are still here, but this vault key does not open them.',
-    fix: 'Bring back the keychain that belongs to this profile, then try again.',
+    fix: '',
   },
   unreadable: {
     short: 'Vault damaged',
@@ -201,6 +201,15 @@ export const text = {
   vault: {
     ...vaultStates,
     firstMeaning: 'The key that seals your accounts is kept there, so nothing can be connected yet.',
+    firstFix:
+      'Start the keychain of your desktop (GNOME Keyring or KWallet on Linux) and try again, or keep the key under a passphrase of your own.',
+    yourKit: 'your recovery kit',
+    yourPassphrase: 'your passphrase',
+    otherWay: {
+      key_missing: (ways: string[]) => `Unlock with ${ways.join(' or ')}, which puts the key back into the keychain. Nothing was changed.`,
+      wrong_key: (ways: string[]) =>
+        `Sign in as the person who set up Hearthkey, or unlock with ${ways.join(' or ')}, which puts the right key back. Nothing was changed.`,
+    },
     noOtherWay: {
       key_missing:
         'Bring back the keychain entry “Hearthkey vault key” from a backup of the keychain. No recovery kit and no passphrase was made for this vault, so nothing else opens it. Nothing was changed.',
@@ -231,9 +240,9 @@ export const text = {
     kitHelp: 'Paste the whole page, or its line AGE‑SECRET‑KEY.',
     wrongKit: 'That kit does not open this vault. Use the one that was tested last.',
     kitTitle: 'Unlock with your recovery kit',
-    kitNote: 'It opens the vault, and puts the key back into the keychain if that answers.',
     passphraseTitle: 'Unlock with your passphrase',
-    passphraseNote: 'It opens the vault, and puts the key back into the keychain if that answers.',
+    putsBack: 'It opens the vault and puts the key back into the keychain.',
+    without: 'It opens the vault without the keychain.',
   },
 
   passphrase: {

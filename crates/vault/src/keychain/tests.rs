@@ -113,6 +113,13 @@ fn there_is_no_generation_zero() {
 }
 
 #[test]
+fn the_longest_text_form_is_written_into_one_allocation() {
+    let text = KeychainKey::parse(&format!("ks1;g=4294967295:{B};g=4294967294:{A}")).unwrap().encode();
+    assert_eq!(text.len(), 117);
+    assert!((117..=120).contains(&text.capacity()), "{} bytes", text.capacity());
+}
+
+#[test]
 fn debug_and_errors_show_no_key() {
     let key = KeychainKey::parse(&format!("ks1;g=2:{B};g=1:{A}")).unwrap();
     assert_eq!(format!("{key:?}"), "KeychainKey { generations: [2, 1], .. }");

@@ -2,6 +2,7 @@ use super::workspace::{WorkspaceRing, workspace_context};
 use super::{Vault, WorkspaceKeys};
 use crate::error::{FormatFault, OpenError, SealError, UnsealError};
 use crate::keys::{ParentKey, SymmetricKey};
+use crate::locked::LockedKey;
 use crate::{KeyCheck, KeychainKey, MAX_PLAINTEXT, VaultId};
 use hearthkey_domain::sealed::{SealContext, Sealed};
 use std::sync::{Arc, LazyLock};
@@ -278,7 +279,7 @@ fn one_key_that_is_not_locked_is_told() {
         )),
     };
     let (mut vault, _) = Vault::create(VaultId::generate().unwrap(), &generations_2_and_1());
-    let as_the_system_has_it = ring().newest.is_locked();
+    let as_the_system_has_it = LockedKey::filled(|_| ()).is_locked();
     assert_eq!(vault.is_locked_in_memory(), as_the_system_has_it);
     vault.workspaces.write().unwrap().insert("home".to_owned(), Arc::new(ring()));
     assert_eq!(vault.is_locked_in_memory(), as_the_system_has_it);

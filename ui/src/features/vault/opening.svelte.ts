@@ -45,8 +45,22 @@ export function troubleOf(vault: VaultView | undefined): VaultState | undefined 
   return vault && !['open', 'opening', 'locked'].includes(vault.state) ? vault.state : undefined;
 }
 
-/** What to do about it, as the core says; in our words where the core names ways that this vault does not have. */
-export function wayOut({ state, fix, unlock }: VaultView): string {
-  const lost = state === 'key_missing' || state === 'wrong_key';
-  return lost && !unlock.passphrase && !unlock.recovery ? text.vault.noOtherWay[state] : (fix ?? text.vault[state].fix);
+/**
+ * What to do about it: in our words where the window has the button for it or knows that there is no way, else as the core
+ * says, whose words name commands.
+ */
+export function wayOut({ state, fix, unlock }: VaultView, founded: boolean): string {
+  const { vault } = text;
+  const brought = [unlock.recovery && vault.yourKit, unlock.passphrase && vault.yourPassphrase].filter((one) => one !== false);
+  switch (state) {
+    case 'key_missing':
+    case 'wrong_key':
+      return brought.length > 0 ? vault.otherWay[state](brought) : vault.noOtherWay[state];
+    case 'keychain_absent':
+      return founded ? vault[state].fix : vault.firstFix;
+    case 'keychain_locked':
+      return vault[state].fix;
+    default:
+      return fix ?? vault[state].fix;
+  }
 }
