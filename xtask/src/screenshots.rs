@@ -16,6 +16,12 @@ const KEPT: &[&str] = &[
     "connected-1240-dark.png",
     "failed-test-1240-light.png",
     "failed-test-1240-dark.png",
+    "locked-1240-light.png",
+    "locked-1240-dark.png",
+    "key-missing-1240-light.png",
+    "key-missing-1240-dark.png",
+    "passphrase-1240-light.png",
+    "workspaces-1240-light.png",
 ];
 
 pub(crate) fn run(checkout: &Checkout) -> Result<ExitCode> {
