@@ -1,6 +1,6 @@
 //! Taking connections along: an encrypted file (age-encryption.org/v1) that other programs open as well, and reading one.
 //!
-//! The file holds secrets in its encrypted content, field by field as [`format`] documents. Never in it: code verifiers,
+//! The file holds secrets in its encrypted content, field by field as [`mod@format`] documents. Never in it: code verifiers,
 //! sign-ins under way, keys of the vault, history.
 
 pub mod format;
