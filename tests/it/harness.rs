@@ -10,7 +10,9 @@ use hearthkey_core::{Error, Owner, OwnerKind, Ports};
 use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Door;
 use hearthkey_domain::connection::Connection;
-use hearthkey_domain::ports::{Browser, Clock, Host, KeyStore, KeyStoreError, KeychainProtection};
+use hearthkey_domain::ports::{
+    Browser, Clock, Host, KeyStore, KeyStoreError, KeychainProtection, Notice, NoticeAnswer, Notices,
+};
 use hearthkey_platform::entropy::KernelEntropy;
 use hearthkey_platform::http::HttpClient;
 use hearthkey_platform::loopback::LoopbackRedirects;
@@ -99,17 +101,51 @@ impl KeyStore for TestKeychain {
     }
 }
 
-struct NoBrowser;
+/// The person's screen: notices wait on it until the test chooses their button, and a browser opens only once it is there.
+pub(crate) struct TestDesk {
+    pub(crate) notices: tokio::sync::watch::Sender<Vec<Notice>>,
+    pub(crate) withdrawn: Mutex<Vec<String>>,
+    pub(crate) choose: tokio::sync::Notify,
+    /// What the browser opened; `None` while there is no browser.
+    pub(crate) opened: tokio::sync::watch::Sender<Option<Vec<Url>>>,
+}
 
-#[async_trait]
-impl Browser for NoBrowser {
-    async fn open(&self, _: &Url) -> Result<(), String> {
-        Err("none in tests".to_owned())
+impl Default for TestDesk {
+    fn default() -> Self {
+        let (notices, opened) =
+            (tokio::sync::watch::Sender::default(), tokio::sync::watch::Sender::default());
+        Self { notices, withdrawn: Mutex::default(), choose: tokio::sync::Notify::new(), opened }
     }
 }
 
 #[async_trait]
-impl Host for NoBrowser {
+impl Notices for TestDesk {
+    async fn show(&self, notice: Notice) -> Result<NoticeAnswer, String> {
+        self.notices.send_modify(|notices| notices.push(notice));
+        self.choose.notified().await;
+        Ok(NoticeAnswer::Chosen)
+    }
+
+    async fn withdraw(&self, about: &str) {
+        self.withdrawn.lock().unwrap().push(about.to_owned());
+    }
+}
+
+#[async_trait]
+impl Browser for TestDesk {
+    async fn open(&self, address: &Url) -> Result<(), String> {
+        let mut there = false;
+        self.opened.send_modify(|opened| {
+            there = opened.is_some();
+            opened.iter_mut().for_each(|opened| opened.push(address.clone()));
+        });
+        if there { Ok(()) } else { Err("none in tests".to_owned()) }
+    }
+}
+
+struct NoWindow;
+
+impl Host for NoWindow {
     fn hand_over(&self) -> Result<(), String> {
         Err("tests do not give way".to_owned())
     }
@@ -124,6 +160,7 @@ pub(crate) struct World {
     pub(crate) app: Arc<Hearthkey>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) keychain: Arc<TestKeychain>,
+    pub(crate) desk: Arc<TestDesk>,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
@@ -138,23 +175,24 @@ impl World {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Arc::new(TestClock(tokio::sync::watch::Sender::new(SignedDuration::ZERO)));
         let keychain = Arc::new(TestKeychain::default());
-        let app = start(&folder, &clock, &keychain);
-        Self { app, clock, keychain, sandbox, folder }
+        let desk = Arc::new(TestDesk::default());
+        let app = start(&folder, &clock, &keychain, &desk);
+        Self { app, clock, keychain, desk, sandbox, folder }
     }
 
     /// Ends this Hearthkey and starts one over the same profile.
     pub(crate) async fn restart(&mut self) {
         self.app.settle().await;
-        self.app = start(&self.folder, &self.clock, &self.keychain);
+        self.app = start(&self.folder, &self.clock, &self.keychain, &self.desk);
     }
 
     /// Closes the database, so that a test can change it, and starts again.
     pub(crate) async fn change_database(&mut self, change: impl FnOnce(PathBuf)) {
         self.app.settle().await;
         let elsewhere = Arc::new(tempfile::tempdir().unwrap());
-        self.app = start(&elsewhere, &self.clock, &Arc::default());
+        self.app = start(&elsewhere, &self.clock, &Arc::default(), &self.desk);
         change(self.folder.path().join("vault.db"));
-        self.app = start(&self.folder, &self.clock, &self.keychain);
+        self.app = start(&self.folder, &self.clock, &self.keychain, &self.desk);
     }
 
     pub(crate) fn wish(&self) -> Wish {
@@ -199,7 +237,12 @@ impl World {
     }
 }
 
-fn start(folder: &tempfile::TempDir, clock: &Arc<TestClock>, keychain: &Arc<TestKeychain>) -> Arc<Hearthkey> {
+fn start(
+    folder: &tempfile::TempDir,
+    clock: &Arc<TestClock>,
+    keychain: &Arc<TestKeychain>,
+    desk: &Arc<TestDesk>,
+) -> Arc<Hearthkey> {
     let ports = Ports {
         clock: clock.clone(),
         entropy: Arc::new(KernelEntropy),
@@ -207,10 +250,11 @@ fn start(folder: &tempfile::TempDir, clock: &Arc<TestClock>, keychain: &Arc<Test
         keys: keychain.clone(),
         store: Arc::new(VaultDb::open(&folder.path().join("vault.db")).unwrap()),
         files: Arc::new(hearthkey_platform::files::DiskFiles::default()),
-        browser: Arc::new(NoBrowser),
+        browser: desk.clone(),
         loopback: Arc::new(LoopbackRedirects::default()),
+        notices: desk.clone(),
         sandbox: None,
-        host: Arc::new(NoBrowser),
+        host: Arc::new(NoWindow),
     };
     let owner = Owner {
         kind: OwnerKind::Serve,

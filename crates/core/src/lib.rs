@@ -17,6 +17,7 @@ mod error;
 pub mod host;
 pub mod lock;
 pub mod manifest;
+mod notices;
 mod oauth;
 mod outgoing;
 pub mod passphrase;
@@ -36,7 +37,7 @@ use changes::Changes;
 use hearthkey_connectors::Catalog;
 use hearthkey_domain::activity::Door;
 use hearthkey_domain::ports::{
-    Browser, Clock, Entropy, Files, Host, Http, KeyStore, Loopback, SandboxHost, Store,
+    Browser, Clock, Entropy, Files, Host, Http, KeyStore, Loopback, Notices, SandboxHost, Store,
 };
 use jiff::Timestamp;
 use lock::Doors;
@@ -67,6 +68,8 @@ pub struct Ports {
     pub browser: Arc<dyn Browser>,
     /// Loopback redirects.
     pub loopback: Arc<dyn Loopback>,
+    /// Notices of the person's session.
+    pub notices: Arc<dyn Notices>,
     /// The bundled sandbox, where it can be started.
     pub sandbox: Option<Arc<dyn SandboxHost>>,
     /// The process itself.

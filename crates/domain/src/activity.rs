@@ -14,6 +14,8 @@ pub enum Door {
     Socket,
     /// A redirect from the browser.
     Redirect,
+    /// The button of a notice.
+    Notice,
     /// Hearthkey's own background work.
     Background,
 }

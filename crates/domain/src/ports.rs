@@ -2,6 +2,7 @@
 //!
 //! `platform` and `store` implement them; tests may. No runtime is named here.
 
+mod notices;
 mod store;
 
 use crate::egress::EgressPolicy;
@@ -12,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use url::Url;
 
+pub use notices::{Notice, NoticeAnswer, Notices};
 pub use store::{
     CredentialRow, RotationStart, SealedPlace, SealedRow, Store, StoreError, StoreHealth, VaultRecord,
     VaultSettings, WorkspaceRow,

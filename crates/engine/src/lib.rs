@@ -17,6 +17,7 @@ use hearthkey_platform::files::DiskFiles;
 use hearthkey_platform::http::HttpClient;
 use hearthkey_platform::keychain::OsKeychain;
 use hearthkey_platform::loopback::LoopbackRedirects;
+use hearthkey_platform::notices::SessionNotices;
 use hearthkey_platform::profile::OwnerKind as LockKind;
 use hearthkey_platform::sandbox_process::SandboxProcess;
 use hearthkey_platform::socket::LocalListener;
@@ -209,6 +210,7 @@ impl Engine {
             files: Arc::new(DiskFiles::default()),
             browser: Arc::new(SystemBrowser),
             loopback: Arc::new(LoopbackRedirects::default()),
+            notices: Arc::new(SessionNotices::default()),
             sandbox: Some(sandbox),
             host: setting.host,
         };

@@ -12,6 +12,7 @@ pub mod files;
 pub mod http;
 pub mod keychain;
 pub mod loopback;
+pub mod notices;
 mod process;
 pub mod profile;
 pub mod sandbox_process;

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hearthkey_domain::Secret;
 use hearthkey_domain::ports::{
-    Browser, Host, Http, HttpError, HttpRequest, KeyStore, KeyStoreError, KeychainProtection,
+    Browser, Host, Http, HttpError, HttpRequest, KeyStore, KeyStoreError, KeychainProtection, Notice,
+    NoticeAnswer, Notices,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -65,6 +66,15 @@ impl Browser for Nobody {
     async fn open(&self, _: &Url) -> Result<(), String> {
         Err("there is none".to_owned())
     }
+}
+
+#[async_trait]
+impl Notices for Nobody {
+    async fn show(&self, _: Notice) -> Result<NoticeAnswer, String> {
+        Err("there is no screen".to_owned())
+    }
+
+    async fn withdraw(&self, _: &str) {}
 }
 
 impl Host for Nobody {

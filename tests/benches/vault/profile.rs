@@ -127,6 +127,7 @@ fn owner(folder: &TempDir, store: Arc<VaultDb>, keychain: Arc<Keychain>) -> Arc<
         files: Arc::new(DiskFiles::default()),
         browser: Arc::new(Nobody),
         loopback: Arc::new(LoopbackRedirects::default()),
+        notices: Arc::new(Nobody),
         sandbox: None,
         host: Arc::new(Nobody),
     };

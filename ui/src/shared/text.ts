@@ -130,6 +130,7 @@ const doors: Record<ActivityView['door'], string> = {
   desktop: 'From this window',
   socket: 'From a program on this computer',
   redirect: 'From the browser',
+  notice: 'From a notification',
   background: 'By Hearthkey in the background',
 };
 

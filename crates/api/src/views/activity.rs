@@ -85,6 +85,8 @@ words! {
         Socket,
         /// A redirect from the browser.
         Redirect,
+        /// The button of a notice.
+        Notice,
         /// Background work.
         Background,
     }

@@ -8,6 +8,8 @@ mod http;
 mod keychain;
 mod loopback;
 #[cfg(target_os = "linux")]
+mod notices;
+#[cfg(target_os = "linux")]
 mod process;
 mod profile;
 #[cfg(unix)]

@@ -22,16 +22,16 @@ const GNOME: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
 const PATIENCE: u64 = 30_000;
 
 /// A D-Bus session in a temporary home.
-pub(super) struct Session {
+pub(crate) struct Session {
     pub(super) home: tempfile::TempDir,
     bus: Child,
-    pub(super) address: String,
+    pub(crate) address: String,
     keyring: Option<Child>,
 }
 
 impl Session {
     /// A bus that starts no services by itself: what runs is what the test has started.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let config = home.path().join("bus.conf");
         let policy = r#"<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>"#;
