@@ -4,8 +4,10 @@ use crate::host::DesktopHost;
 use crate::sandbox::Sidecar;
 use hearthkey_api::Hearthkey;
 use hearthkey_api::problem::{Problem, ProblemKind};
+use hearthkey_domain::Secret;
 use hearthkey_engine::reach::{Claim, claim_for_desktop};
 use hearthkey_engine::{Ending, Engine, EngineError, OwnerKind, Profile, Setting, open_profile};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +18,17 @@ use tauri::async_runtime::JoinHandle;
 /// How long the start waits for the profile before the window opens without it.
 const AT_ONCE: Duration = Duration::from_millis(700);
 
+/// How many addresses wait at most.
+const MOST_LINKS: usize = 8;
+
 /// How the app stands towards its profile.
 pub(crate) struct Desk {
     handle: AppHandle,
     wish: Option<PathBuf>,
+    /// Whether the profile is the one that is opened when the system hands over an address.
+    usual: bool,
+    /// Addresses that wait until the profile is owned.
+    links: Mutex<VecDeque<Secret>>,
     ending: Ending,
     /// Held while the profile is being claimed, so that it is claimed once.
     claimed: tokio::sync::Mutex<Claimed>,
@@ -36,9 +45,39 @@ struct Claimed {
 }
 
 impl Desk {
-    pub(crate) fn new(handle: AppHandle, wish: Option<PathBuf>) -> Self {
+    pub(crate) fn new(handle: AppHandle, wish: Option<PathBuf>, usual: bool, link: Option<Secret>) -> Self {
         let (claimed, attempts) = (tokio::sync::Mutex::default(), AtomicU64::new(0));
-        Self { handle, wish, ending: Ending::new(), claimed, attempts, running: Mutex::default() }
+        let links = Mutex::new(link.into_iter().collect());
+        let (ending, running) = (Ending::new(), Mutex::default());
+        Self { handle, wish, usual, links, ending, claimed, attempts, running }
+    }
+
+    /// Keeps an address that the system handed over until [`Self::deliver_links`].
+    pub(crate) fn take_link(&self, address: Secret) {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        if links.len() < MOST_LINKS {
+            links.push_back(address);
+        }
+    }
+
+    /// Hands on the addresses that were kept, as soon as the profile is owned.
+    pub(crate) async fn deliver_links(&self) {
+        // Owning the profile delivers what was kept before; what came since is left here.
+        if let Ok(app) = self.app().await {
+            self.deliver_to(&app);
+        }
+    }
+
+    fn deliver_to(&self, app: &Arc<Hearthkey>) {
+        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
+        for address in links {
+            let app = Arc::clone(app);
+            tauri::async_runtime::spawn(async move {
+                if let Err(error) = app.deliver_link(address).await {
+                    tracing::warn!(kind = ?error.kind(), "an address could not be looked at");
+                }
+            });
+        }
     }
 
     /// Claims the profile. True when another desktop app has it and shows its window instead. A profile that cannot be
@@ -84,10 +123,15 @@ impl Desk {
             return Ok(Some(Arc::clone(app)));
         }
         let profile: Profile = open_profile(self.wish.clone())?;
-        let Claim::Owned(lock) = claim_for_desktop(&profile).await? else { return Ok(None) };
+        let mut link = self.links.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let claim = claim_for_desktop(&profile, &mut link).await;
+        if let Some(link) = link {
+            self.links.lock().unwrap_or_else(PoisonError::into_inner).push_front(link);
+        }
+        let Claim::Owned(lock) = claim? else { return Ok(None) };
         let setting = Setting {
             kind: OwnerKind::Desktop,
-            host: Arc::new(DesktopHost(self.handle.clone())),
+            host: Arc::new(DesktopHost { handle: self.handle.clone(), usual: self.usual }),
             sandbox: Some(Arc::new(Sidecar::new(self.handle.clone(), profile.sandbox_state()))),
             ending: self.ending.clone(),
         };
@@ -96,6 +140,7 @@ impl Desk {
         *desk = Claimed { app: Some(Arc::clone(&app)), failure: None };
         let running = tauri::async_runtime::spawn(engine.run(None));
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+        self.deliver_to(&app);
         Ok(Some(app))
     }
 

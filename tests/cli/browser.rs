@@ -158,7 +158,7 @@ fn two_sign_ins_at_once_do_not_meet() {
     let (first, second) = (Output::of(first.finish()).ok(), Output::of(second.finish()).ok());
     assert!(first.stdout.contains("anna@studio-nord.example"), "{}", first.stdout);
     assert!(second.stdout.contains("ben@ost.example"), "{}", second.stdout);
-    assert_eq!(labels(&home), ["Sandbox", "Sandbox 2"]);
+    assert_eq!(labels(&home), ["Sandbox", "Sandbox (anna@studio-nord.example)"]);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn the_browser_is_opened_with_the_address_and_nothing_else() {
     let (home, sandbox) = (Home::start(), SandboxProcess::start(&[]));
     let base = format!("base_url={}", sandbox.base());
     // Without a display there is no browser to open: the address is printed instead.
-    let process = home.spawn_cli(["connect", "sandbox", "--value", &base]);
+    let process = home.spawn_cli(["connect", "sandbox", "--value", &base, "--way", "loopback"]);
     let said = process.line(Stream::Err, "what to do", |line| line.ends_with(':').then(|| line.to_owned()));
     assert_eq!(said, "Open this address in a browser on this computer:");
     assert_eq!(browse::approve(&browse::address(&process), ANNA).status, 200);

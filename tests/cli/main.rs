@@ -2,8 +2,10 @@
 //! the first command starts.
 
 mod browser;
+mod clients;
 mod codes;
 mod doctor;
+mod far_away;
 mod help;
 mod journey;
 mod keychain;
@@ -62,6 +64,7 @@ impl Transcript {
             (r"\b(conn|act|auth|ws|client)_[0-9A-Za-z]{20,}", "${1}_ID"),
             (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
             (r"\bprocess \d+", "process PID"),
+            (r"\b[A-Z]{4}-[A-Z]{4}\b", "USER-CODE"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
             (r"\d{4}-\d\d-\d\d\b", "DATE"),
             (r"\d{8}T\d{6}Z", "TIME"),
@@ -74,7 +77,7 @@ impl Transcript {
             (r"\b\d+ known\b", "N known"),
             // Columns are as wide as their times, and how long a test took is nobody's business.
             (r"(?m)\b(now|\d+ s ago)(  +|$)", "JUST NOW  "),
-            (r"\b(in 5 min|in 4 min)\b", "SOON"),
+            (r"\bin \d+ (s|min|h)\b", "SOON"),
             (r"(\S) {2,}", "$1  "),
             (r"(?m) +$", ""),
         ] {

@@ -1,6 +1,7 @@
 //! Access tokens that have ended: renewed when needed, by one caller for all, and never at the cost of the refresh token.
 
-use hearthkey_sandbox::{Fault, FaultKind, Nth};
+use crate::Transcript;
+use hearthkey_sandbox::{Fault, FaultKind, Nth, RetryAfter};
 use hearthkey_tests::browse::ANNA;
 use hearthkey_tests::{Home, Output, SandboxProcess};
 use serde_json::Value;
@@ -73,13 +74,8 @@ fn two_hundred_callers_in_three_programs_lead_to_one_token_request() {
     assert_eq!(statuses, vec![Some(200); 200]);
     assert_eq!(sandbox.control().token_requests(), ["refresh_token: rotated"]);
     let journal = sandbox.journal();
-    let token = journal.iter().position(|entry| entry.path == "/token").expect("the token request");
     let refused = journal.iter().filter(|entry| entry.status == Some(401)).count();
     assert!(refused > 100, "most callers met the ended token: {refused}");
-    assert!(
-        journal[token..].iter().filter(|entry| entry.status == Some(401)).count() > 50,
-        "while it was renewed"
-    );
 }
 
 #[test]
@@ -116,9 +112,12 @@ fn trouble_on_the_way_costs_nothing() {
     let failed = home.cli(["request", "Anna", "/api/profile"]).with_code(8);
     assert!(failed.stderr.contains("503"), "{}", failed.stderr);
     assert_eq!(shown(&home)["status"], "active");
-    // For a moment the answer is repeated instead of the request; a new owner asks at once.
+    // For a moment the answer is repeated instead of the request, by the next owner too; a person need not wait.
     sandbox.control().set_faults(&[]);
     home.end_owner();
+    let _ = home.cli(["request", "Anna", "/api/profile"]).with_code(8);
+    assert_eq!(sandbox.control().token_requests(), ["not served"]);
+    let _ = home.cli(["refresh", "Anna"]).ok();
     let _ = home.cli(["request", "Anna", "/api/profile"]).ok();
     assert_eq!(sandbox.control().token_requests(), ["not served", "refresh_token: rotated"]);
 }
@@ -134,4 +133,48 @@ fn one_refused_answer_leads_to_one_renewal_and_one_more_try() {
     assert!(answer.stderr.contains("401"), "{}", answer.stderr);
     let asked = sandbox.journal().into_iter().filter(|entry| entry.path == "/api/profile").count();
     assert_eq!((asked, sandbox.control().token_requests().len()), (2, 1));
+}
+
+#[test]
+fn a_person_renews_and_is_told_what_is_the_matter() {
+    let (home, sandbox) = connected(&[]);
+    let mut transcript = Transcript::default();
+    transcript.run(&home, &["refresh", "Anna"]);
+    let refused = |status, error: &str| FaultKind::Status {
+        status,
+        body: Some(serde_json::json!({ "error": error }).to_string()),
+    };
+    for fault in [
+        FaultKind::ErrorInside200 { error: "bad_refresh_token".to_owned() },
+        refused(401, "invalid_client"),
+        refused(400, "invalid_scope"),
+        FaultKind::RateLimited { retry_after: RetryAfter::Seconds(120) },
+        FaultKind::Status { status: 503, body: None },
+        // From here on nobody knows whether the token was spent.
+        FaultKind::HtmlWith200,
+        FaultKind::Reset,
+        FaultKind::SwallowReply,
+    ] {
+        sandbox.control().fault("/token", fault);
+        transcript.run(&home, &["refresh", "Anna"]);
+    }
+    transcript.run(&home, &["list"]);
+    sandbox.control().set_faults(&[]);
+    transcript.run(&home, &["refresh", "Anna"]);
+    transcript.run(&home, &["show", "Anna"]);
+    transcript.check("refresh", &home);
+}
+
+#[test]
+fn what_was_lost_at_a_server_that_forgives_is_not_lost() {
+    let (home, sandbox) = connected(&["--keep-refresh-tokens"]);
+    sandbox.control().expire_access_tokens();
+    sandbox.control().fault("/token", FaultKind::SwallowReply);
+    let _ = home.cli(["request", "Anna", "/api/profile"]).with_code(8);
+    sandbox.control().set_faults(&[]);
+    let renewed = home.cli(["refresh", "Anna", "--json"]).ok().json();
+    assert_eq!(renewed["status"], "active");
+    assert!(renewed["next_refresh_at"].is_string() && renewed["trouble"].is_null(), "{renewed}");
+    let _ = home.cli(["request", "Anna", "/api/profile"]).ok();
+    assert_eq!(sandbox.control().token_requests().len(), 2);
 }

@@ -91,7 +91,7 @@ pub(crate) async fn connected_with_client(world: &World, caller: &Caller, label:
 
 /// A sign-in in the workspace of `caller`, to its end.
 pub(crate) async fn signed_in(world: &World, caller: &Caller, wish: Wish) {
-    let flow = world.app.begin_authorization(caller, wish).await.unwrap();
+    let flow = world.app.begin_authorization(caller, Wish { second: true, ..wish }).await.unwrap();
     crate::harness::browse(flow.authorize_url.as_str()).await;
     let mut states = world.app.watch_authorization(caller, flow.id).await.unwrap();
     let mut last = FlowState::Waiting;

@@ -11,7 +11,7 @@ use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Door;
 use hearthkey_domain::connection::Connection;
 use hearthkey_domain::ports::{
-    Browser, Clock, Host, KeyStore, KeyStoreError, KeychainProtection, Notice, NoticeAnswer, Notices,
+    Browser, Clock, Host, Http, KeyStore, KeyStoreError, KeychainProtection, Notice, NoticeAnswer, Notices,
 };
 use hearthkey_platform::entropy::KernelEntropy;
 use hearthkey_platform::http::HttpClient;
@@ -21,6 +21,7 @@ use hearthkey_store::VaultDb;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use url::Url;
 
@@ -108,13 +109,28 @@ pub(crate) struct TestDesk {
     pub(crate) choose: tokio::sync::Notify,
     /// What the browser opened; `None` while there is no browser.
     pub(crate) opened: tokio::sync::watch::Sender<Option<Vec<Url>>>,
+    /// Whether the system hands the app's addresses over.
+    pub(crate) receives_links: AtomicBool,
+    /// How often the window was asked for.
+    pub(crate) shown: AtomicU32,
+    asked: tokio::sync::Notify,
+}
+
+impl TestDesk {
+    /// Returns once the window was asked for.
+    pub(crate) async fn window_asked(&self) {
+        self.asked.notified().await;
+    }
 }
 
 impl Default for TestDesk {
     fn default() -> Self {
         let (notices, opened) =
             (tokio::sync::watch::Sender::default(), tokio::sync::watch::Sender::default());
-        Self { notices, withdrawn: Mutex::default(), choose: tokio::sync::Notify::new(), opened }
+        let (receives_links, shown) = (AtomicBool::new(true), AtomicU32::new(0));
+        let (withdrawn, choose) = (Mutex::default(), tokio::sync::Notify::new());
+        let asked = tokio::sync::Notify::new();
+        Self { notices, withdrawn, choose, opened, receives_links, shown, asked }
     }
 }
 
@@ -143,15 +159,19 @@ impl Browser for TestDesk {
     }
 }
 
-struct NoWindow;
-
-impl Host for NoWindow {
+impl Host for TestDesk {
     fn hand_over(&self) -> Result<(), String> {
         Err("tests do not give way".to_owned())
     }
 
     fn show_window(&self) -> Result<(), String> {
+        self.shown.fetch_add(1, Ordering::Relaxed);
+        self.asked.notify_one();
         Err("tests have no window".to_owned())
+    }
+
+    fn receives_links(&self) -> bool {
+        self.receives_links.load(Ordering::Relaxed)
     }
 }
 
@@ -214,7 +234,7 @@ impl World {
 
     /// A sandbox connection.
     pub(crate) async fn connected(&self, label: &str) -> Connection {
-        let wish = Wish { label: Some(label.to_owned()), ..self.wish() };
+        let wish = Wish { label: Some(label.to_owned()), second: true, ..self.wish() };
         match self.sign_in(wish).await.unwrap() {
             FlowState::Connected(id) => self.app.connection(&caller(), &id.to_string()).await.unwrap().0,
             other => panic!("not connected: {other:?}"),
@@ -243,10 +263,23 @@ fn start(
     keychain: &Arc<TestKeychain>,
     desk: &Arc<TestDesk>,
 ) -> Arc<Hearthkey> {
+    let http = Arc::new(HttpClient::new().unwrap());
+    start_with(folder, clock.clone(), http, keychain, desk, catalog())
+}
+
+/// A Hearthkey with a clock, an HTTP client and services of the test's own.
+pub(crate) fn start_with(
+    folder: &tempfile::TempDir,
+    clock: Arc<dyn Clock>,
+    http: Arc<dyn Http>,
+    keychain: &Arc<TestKeychain>,
+    desk: &Arc<TestDesk>,
+    catalog: Catalog,
+) -> Arc<Hearthkey> {
     let ports = Ports {
         clock: clock.clone(),
         entropy: Arc::new(KernelEntropy),
-        http: Arc::new(HttpClient::new().unwrap()),
+        http,
         keys: keychain.clone(),
         store: Arc::new(VaultDb::open(&folder.path().join("vault.db")).unwrap()),
         files: Arc::new(hearthkey_platform::files::DiskFiles::default()),
@@ -254,7 +287,7 @@ fn start(
         loopback: Arc::new(LoopbackRedirects::default()),
         notices: desk.clone(),
         sandbox: None,
-        host: Arc::new(NoWindow),
+        host: desk.clone(),
     };
     let owner = Owner {
         kind: OwnerKind::Serve,
@@ -263,7 +296,7 @@ fn start(
         version: "0.0.0".into(),
         profile: folder.path().display().to_string(),
     };
-    Hearthkey::new(ports, catalog(), owner)
+    Hearthkey::new(ports, catalog, owner)
 }
 
 /// The sandbox as the built-in connector has it, as a service with clients of one's own, and as one with keys.
@@ -312,6 +345,19 @@ request = { path = "/api/key-profile" }
 
 pub(crate) fn caller() -> Caller {
     Caller { door: Door::Socket, program: Some("test".into()), workspace: None }
+}
+
+/// Lets real time pass, for servers that are real.
+pub(crate) async fn moment(milliseconds: i64) {
+    let clock = hearthkey_platform::clock::SystemClock;
+    clock.sleep_until(clock.now() + SignedDuration::from_millis(milliseconds)).await;
+}
+
+/// Where a page sends the browser on to.
+pub(crate) async fn sent_on(address: &str) -> String {
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let reply = browser.get(address).send().await.unwrap();
+    reply.headers()["location"].to_str().unwrap().to_owned()
 }
 
 /// Follows redirects as a browser does, and gives the last page.

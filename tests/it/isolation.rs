@@ -37,7 +37,7 @@ fn asked(operation: &str, it: &str, base: &str) -> Option<Asked> {
     let values = json!({ "base_url": base });
     let keys = json!({ "key": KEY });
     Some(match operation {
-        "connections.show" | "connections.test" | "connections.restore" => {
+        "connections.show" | "connections.test" | "connections.refresh" | "connections.restore" => {
             Naming(vec![json!({ "connection": it })])
         }
         "connections.rename" => Naming(vec![json!({ "connection": it, "label": "Taken away" })]),
@@ -53,9 +53,19 @@ fn asked(operation: &str, it: &str, base: &str) -> Option<Asked> {
         "connections.add" => Naming(vec![
             json!({ "connector": "sandbox-key", "connection": it, "values": values, "secrets": keys }),
         ]),
+        "clients.update" => Naming(vec![json!({ "client": it, "client_secret": "sandbox-secret" })]),
+        "clients.check" => Naming(vec![json!({ "client": it, "values": values })]),
+        "clients.remove" => Naming(vec![json!({ "client": it }), json!({ "client": it, "force": true })]),
+        "clients.add" => Showing(vec![
+            json!({ "connector": "sandbox-own", "values": values, "client_id": "kept-here", "client_secret": "s" }),
+        ]),
         "authorizations.begin" => Naming(vec![
             json!({ "connector": "sandbox", "connection": it, "values": values }),
             json!({ "connector": "sandbox-own", "connection": it, "values": values }),
+            json!({ "connector": "sandbox", "instead_of": it, "values": values }),
+        ]),
+        "authorizations.paste" => Naming(vec![
+            json!({ "authorization": it, "address": "http://127.0.0.1:1/oauth/callback?state=s&code=c" }),
         ]),
         "authorizations.reopen" | "authorizations.cancel" | "authorizations.watch" => {
             Naming(vec![json!({ "authorization": it })])
@@ -66,9 +76,8 @@ fn asked(operation: &str, it: &str, base: &str) -> Option<Asked> {
             json!({ "limit": 1, "after": it }),
             json!({ "limit": 1000, "after": "" }),
         ]),
-        "connectors.list" | "doctor.run" | "vault.show" | "vault.retry" | "changes.watch" | "app.status" => {
-            Showing(vec![json!({})])
-        }
+        "connectors.list" | "clients.list" | "doctor.run" | "vault.show" | "vault.retry"
+        | "changes.watch" | "app.status" => Showing(vec![json!({})]),
         "credentials.check" => {
             Showing(vec![json!({ "connector": "sandbox-key", "values": values, "secrets": keys })])
         }
@@ -78,6 +87,9 @@ fn asked(operation: &str, it: &str, base: &str) -> Option<Asked> {
             Whole("bytes of the process, under an identifier that cannot be guessed")
         }
         "links.open" => Whole("opens the services' own links, which are the same everywhere"),
+        "links.deliver" => {
+            Whole("an address finds its flow by its state alone, and the answer names nothing")
+        }
         "owner.hand_over" | "window.show" => Whole("about the process"),
         "vault.lock" | "vault.unlock" | "vault.touch" => Whole("the doors are the whole vault's"),
         "vault.rotate" | "vault.settings" => Whole("the keys and settings are the whole vault's"),
@@ -231,7 +243,8 @@ async fn no_operation_reaches_into_another_workspace() {
                                 |said: &str, it: &str| said.to_lowercase().replace(&it.to_lowercase(), "IT");
                             assert_eq!(without(&said, &it), without(&nothing, &other), "{operation}");
                             // A text that is no identifier at all is refused as that.
-                            let is_form = kind == ProblemKind::InvalidInput && said.contains("authorization");
+                            let is_form = kind == ProblemKind::InvalidInput
+                                && (said.contains("authorization") || said.contains("instead_of"));
                             assert!(kind == ProblemKind::NotFound || is_form, "{operation} {input}: {said}");
                             assert_eq!(two.found_in(&said, &it), [""; 0], "{operation} {input}");
                             refused += 1;

@@ -39,8 +39,12 @@ async fn set(world: &World, also_in_keychain: bool) {
 /// What may be asked of a locked Hearthkey.
 const WHILE_LOCKED: &[&str] = &[
     "app.status",
+    // It lets nobody in and shows nothing; and a sign-in does not stay open because the person is outside.
+    "authorizations.cancel",
     "changes.watch",
     "doctor.run",
+    // What it finds waits for the unlock.
+    "links.deliver",
     "owner.hand_over",
     "vault.lock",
     "vault.retry",

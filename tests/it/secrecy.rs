@@ -13,6 +13,11 @@ const MAY_EXPOSE: &[(&str, &str)] = &[
         "into a request's header, and out of its reply; a secret on its way to be sealed",
     ),
     ("crates/core/src/oauth.rs", "token requests: codes, verifiers, tokens and client secrets"),
+    (
+        "crates/core/src/oauth/signature.rs",
+        "the client secret is the key of a return's signature over its parameters",
+    ),
+    ("crates/core/src/authorize/links.rs", "an address that a browser ended on is read"),
     ("crates/core/src/credentials.rs", "a typed key is checked against its field's pattern"),
     ("crates/core/src/vault_gate.rs", "the vault key, from the keychain into the vault"),
     ("crates/core/src/lock.rs", "a recovery kit is read; the vault key, back into the keychain"),

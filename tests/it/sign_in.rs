@@ -34,8 +34,8 @@ async fn a_sign_in_ends_with_a_connection_that_works() {
 #[tokio::test]
 async fn accounts_of_one_service_get_names_of_their_own() {
     let world = World::new().await;
-    for label in ["Sandbox", "Sandbox 2"] {
-        world.sign_in(world.wish()).await.unwrap();
+    for label in ["Sandbox", "Sandbox (anna@studio-nord.example)", "Sandbox 2"] {
+        world.sign_in(Wish { second: true, ..world.wish() }).await.unwrap();
         assert!(world.app.connection(&caller(), label).await.is_ok(), "{label}");
     }
     let taken = Wish { label: Some("SANDBOX".into()), ..world.wish() };
@@ -50,7 +50,7 @@ async fn accounts_of_one_service_get_names_of_their_own() {
 async fn a_return_that_is_not_the_flows_changes_nothing() {
     let world = World::new().await;
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
-    let redirect = flow.redirect_uri.as_str();
+    let redirect = flow.answer.redirect_uri().unwrap().as_str();
     for foreign in ["?state=x&code=y", "?code=y", "", "?state=a&state=b&code=c", "?error=access_denied"] {
         let (status, page) = browse(&format!("{redirect}{foreign}")).await;
         assert_eq!(status, 400, "{foreign}");
@@ -94,7 +94,8 @@ async fn a_sign_in_that_is_declined_says_so() {
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
     let state = flow.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let iss = world.sandbox.base_url();
-    let denied = format!("{}?error=access_denied&state={state}&iss={iss}", flow.redirect_uri);
+    let redirect = flow.answer.redirect_uri().unwrap();
+    let denied = format!("{redirect}?error=access_denied&state={state}&iss={iss}");
     assert!(browse(&denied).await.1.contains("The sign-in was declined"));
     let ended = world.app.authorization(&caller(), flow.id).await.unwrap().state;
     assert_eq!(failure(ended), (ErrorKind::ProviderRejected, "the sign-in was declined".into()));
@@ -105,7 +106,8 @@ async fn an_answer_of_another_server_is_refused() {
     let world = World::new().await;
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
     let state = flow.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-    let mixed_up = format!("{}?code=theirs&state={state}&iss=https://evil.example", flow.redirect_uri);
+    let redirect = flow.answer.redirect_uri().unwrap();
+    let mixed_up = format!("{redirect}?code=theirs&state={state}&iss=https://evil.example");
     assert!(browse(&mixed_up).await.1.contains("Stopped for your safety"));
     assert_eq!(world.token_requests("authorization_code"), Vec::<String>::new(), "the code went nowhere");
 }
@@ -133,7 +135,7 @@ async fn a_sign_in_that_is_given_up_lets_its_port_go() {
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
     world.app.cancel_authorization(&caller(), flow.id).await.unwrap();
     assert_eq!(world.app.authorization(&caller(), flow.id).await.unwrap().state, FlowState::Cancelled);
-    let port = flow.redirect_uri.port().unwrap();
+    let port = flow.answer.redirect_uri().unwrap().port().unwrap();
     let free = async {
         while tokio::net::TcpListener::bind(("127.0.0.1", port)).await.is_err() {
             tokio::task::yield_now().await;
@@ -249,7 +251,8 @@ async fn a_client_that_was_mistyped_costs_no_connection_its_own() {
         let client_secret = Some(Secret::new(secret));
         Some(OwnClient { client_id: "hearthkey-confidential".into(), client_secret })
     };
-    let wish = |label: &str, client| Wish { label: Some(label.into()), client, ..keyed_wish(&world) };
+    let wish =
+        |label: &str, client| Wish { label: Some(label.into()), client, second: true, ..keyed_wish(&world) };
     world.sign_in(wish("Good", own("sandbox-secret"))).await.unwrap();
     let (kind, message) = failure(world.sign_in(wish("Bad", own("mistyped"))).await.unwrap());
     assert_eq!((kind, message.contains("invalid_client")), (ErrorKind::ProviderRejected, true), "{message}");

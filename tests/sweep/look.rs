@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long the background may take for what is due at once.
 pub(crate) const BACKGROUND: Duration = Duration::from_secs(15);
 /// The version of the tables.
-pub(crate) const NEWEST: i64 = 2;
+pub(crate) const NEWEST: i64 = 4;
 
 /// Takes from the log what the disk never confirmed, as a power cut would.
 pub(crate) fn lose_unconfirmed(profile: &Path, trace: &Trace) {

@@ -20,13 +20,13 @@ const VERSION_1: &str = include_str!("../../crates/store/src/vault_db/tests/fixt
 const ROWS: [(&str, &str); 7] = [
     ("vault", "only_row, vault_id, generation, key_check"),
     ("workspaces", "id, record, sealed_key"),
-    ("connections", "*"),
+    ("connections", "id, workspace, connector, label, status, version, purge_after, last_used_at, record"),
     ("credentials", "*"),
     (
         "clients",
         "id, workspace, connector, issuer, proven, json_remove(record, '$.server', '$.policy'), secret",
     ),
-    ("authorizations", "*"),
+    ("authorizations", "id, workspace, state_digest, expires_at, record, verifier"),
     ("activity", "*"),
 ];
 
@@ -100,7 +100,7 @@ fn after(world: &mut World, point: Option<&Point>, trace: &Trace, mut ending: En
     if point.is_some_and(|point| point.harm == Harm::Cut) {
         look::lose_unconfirmed(&profile, trace);
     }
-    ending.wrong.extend(look::files(&profile, &[1, look::NEWEST]));
+    ending.wrong.extend(look::files(&profile, &(1..=look::NEWEST).collect::<Vec<_>>()));
     ending.landed = Some(if version(&profile) == 1 { Landed::Old } else { Landed::New });
     if let Err(reason) = world.start() {
         ending.wrong.push(format!("the next owner does not answer: {reason}"));
@@ -128,7 +128,10 @@ fn copies(profile: &Path) -> Vec<String> {
     let entries = fs::read_dir(profile.join("backups")).into_iter().flatten().flatten();
     let names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let mut wrong = vec![];
-    if !names.iter().any(|name| name.starts_with("before-v2-") && name.ends_with(".db")) {
+    if !names
+        .iter()
+        .any(|name| name.starts_with(&format!("before-v{}-", look::NEWEST)) && name.ends_with(".db"))
+    {
         wrong.push(format!("no copy was left of what was: {names:?}"));
     }
     for name in names.iter().filter(|name| name.starts_with("before-")) {
@@ -138,7 +141,8 @@ fn copies(profile: &Path) -> Vec<String> {
             let check = sqlite.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
             Ok((check, sqlite.query_row("PRAGMA user_version", [], |row| row.get(0))?))
         };
-        if !matches!(look(), Ok((check, 1)) if check == "ok") {
+        // One that was cut between two migrations is copied again, as it is then.
+        if !matches!(look(), Ok((check, version)) if check == "ok" && (1..look::NEWEST).contains(&version)) {
             wrong.push(format!("the copy {name} is not whole: {:?}", look()));
         }
     }

@@ -3,12 +3,15 @@
 use crate::look;
 use crate::owner::Answer;
 use crate::plan::Operation;
-use crate::world::{CROWD, PASSPHRASE, RENEWED, World, consented, disconnect, go_back, is_open, wish};
+use crate::world::{
+    CROWD, FORGIVEN, PASSPHRASE, RENEWED, World, consented, disconnect, go_back, is_open, wish,
+};
 use hearthkey_api::SecretInput;
 use hearthkey_api::operations::{connections, vault, workspaces};
 use hearthkey_api::problem::ProblemKind;
 use hearthkey_api::views::{RecoveryWord, VaultWord};
 use hearthkey_domain::Secret;
+use hearthkey_sandbox::{Fault, FaultKind, Nth};
 use hearthkey_tests::wait;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +23,8 @@ pub(crate) enum Landed {
     Old,
     /// As if it had not been cut.
     New,
-    /// The service took the old token and gave a new one, which never came to be stored: nobody can help that until there is
-    /// a row that says so before the request.
+    /// The service took the old token and gave a new one, which never came to be stored, and the service forgives nothing: a
+    /// new sign-in is needed, and the connection says why.
     Gap,
 }
 
@@ -29,6 +32,7 @@ pub(crate) enum Landed {
 pub(crate) enum Stage {
     Connect { label: String },
     Refresh,
+    Forgiven,
     Rotate { generation: u32, under_way: Option<(String, String)> },
     Delete { label: String, id: String },
     Workspace { name: String, label: String },
@@ -45,6 +49,17 @@ impl Stage {
                 world.ending.control().expire_access_tokens();
                 world.ending.control().clear_journal();
                 Self::Refresh
+            }
+            Operation::Forgiven => {
+                world.forgiving.control().expire_access_tokens();
+                world.forgiving.control().clear_journal();
+                world.forgiving.control().set_faults(&[Fault {
+                    route: "/token".to_owned(),
+                    method: None,
+                    nth: Nth::Only(1),
+                    kind: FaultKind::SwallowReply,
+                }]);
+                Self::Forgiven
             }
             Operation::Rotate => {
                 let generation = generation(world);
@@ -88,6 +103,12 @@ impl Stage {
         match self {
             Self::Connect { label } => world.sign_in(None, &wish(world.lasting.base(), label)),
             Self::Refresh => world.request(None, RENEWED).map(|status| assert_eq!(status, 200)),
+            Self::Forgiven => match world.request(None, FORGIVEN) {
+                Answer::Refused(problem) if problem.kind == ProblemKind::UpstreamUnavailable => {
+                    world.talk.call(&renewal(FORGIVEN)).map(drop)
+                }
+                other => other.map(|status| panic!("the answer was swallowed, and there was one: {status}")),
+            },
             Self::Rotate { .. } => world.talk.call(&vault::Rotate {}).map(drop),
             Self::Delete { label, .. } => world.talk.call(&disconnect(label)).map(drop),
             Self::Workspace { name, .. } => {
@@ -135,6 +156,7 @@ impl Stage {
                 Ok(Landed::New)
             }
             Self::Refresh => judge_refresh(world, done),
+            Self::Forgiven => judge_forgiven(world, done),
             Self::Rotate { generation: before, under_way } => {
                 let after = generation(world);
                 let landed = match after - before {
@@ -193,14 +215,21 @@ fn judge_refresh(world: &mut World, done: bool) -> Result<Landed, String> {
         world.ending.control().token_requests().iter().filter(|outcome| rotated(outcome)).count()
     };
     let used = world.ending.journal().iter().any(|e| e.path == "/api/profile" && e.status == Some(200));
-    let before = renewals(world);
+    let asked = |world: &World| world.ending.control().token_requests().len();
+    let (before, asked_before) = (renewals(world), asked(world));
     let answer = world.request(None, RENEWED);
-    let after = renewals(world);
+    let (after, asked_after) = (renewals(world), asked(world));
+    if asked_before > 1 || asked_after - asked_before > 1 {
+        return Err(format!(
+            "one renewal, and {asked_before} and {} token requests",
+            asked_after - asked_before
+        ));
+    }
     match answer {
         Answer::Done(200) if before == 1 && after == 1 => Ok(Landed::New),
         Answer::Done(200) if before == 0 && after == 1 && !done && !used => Ok(Landed::Old),
         Answer::Refused(problem) if problem.kind == ProblemKind::ReauthorizationRequired => {
-            if done || used || before != 1 {
+            if done || used || before != 1 || !problem.uri.ends_with(":reply_lost") {
                 return Err(format!("needs a new sign-in after {before} renewals (used: {used}): {problem}"));
             }
             world.give_up(RENEWED);
@@ -214,6 +243,27 @@ fn judge_refresh(world: &mut World, done: bool) -> Result<Landed, String> {
             after - before
         )),
     }
+}
+
+/// Whatever was cut where, nothing is lost at a service that forgives.
+fn judge_forgiven(world: &mut World, done: bool) -> Result<Landed, String> {
+    let asked = |world: &World| world.forgiving.control().token_requests().len();
+    let before = asked(world);
+    world.forgiving.control().set_faults(&[]);
+    let renewed = world.talk.call(&renewal(FORGIVEN)).result();
+    renewed.map_err(|error| format!("{FORGIVEN} is not renewed: {error}"))?;
+    let after = asked(world) - before;
+    if before > 2 || after != 1 {
+        return Err(format!("two renewals and one, and {before} and {after} token requests"));
+    }
+    match world.request(None, FORGIVEN) {
+        Answer::Done(200) if asked(world) == before + 1 => Ok(if done { Landed::New } else { Landed::Old }),
+        other => Err(format!("{FORGIVEN}: {other:?} after {} token requests", asked(world))),
+    }
+}
+
+fn renewal(label: &str) -> connections::Refresh {
+    connections::Refresh { connection: label.to_owned() }
 }
 
 fn judge_delete(world: &mut World, label: String, id: String, done: bool) -> Result<Landed, String> {

@@ -18,6 +18,8 @@ pub(crate) enum Operation {
     Connect,
     /// A request whose access token has ended.
     Refresh,
+    /// The same where a refresh token stays as it is, with the first answer lost on its way, and once more.
+    Forgiven,
     /// New keys for everything, with a sign-in under way.
     Rotate,
     /// `disconnect --now`, and the new keys that follow.
@@ -37,9 +39,10 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Connect,
         Self::Refresh,
+        Self::Forgiven,
         Self::Rotate,
         Self::Delete,
         Self::Workspace,
@@ -59,6 +62,7 @@ impl Operation {
         match self {
             Self::Connect => "connect",
             Self::Refresh => "refresh",
+            Self::Forgiven => "forgiven",
             Self::Rotate => "rotate",
             Self::Delete => "delete",
             Self::Workspace => "workspace",
@@ -73,8 +77,9 @@ impl Operation {
     /// How many of forty points are its own. A passphrase costs seconds of the processor.
     fn share(self) -> usize {
         match self {
-            Self::Rotate | Self::Refresh => 6,
-            Self::Connect | Self::Delete | Self::Migrate => 5,
+            Self::Refresh => 6,
+            Self::Rotate => 5,
+            Self::Connect | Self::Forgiven | Self::Delete | Self::Migrate => 4,
             Self::Workspace | Self::Export | Self::Recovery => 3,
             Self::Passphrase | Self::ExportFile => 2,
         }
@@ -85,7 +90,7 @@ impl Operation {
         match self {
             Self::Rotate | Self::Delete => 2,
             Self::Connect | Self::Refresh | Self::Workspace | Self::Recovery => 1,
-            Self::Export | Self::ExportFile | Self::Migrate | Self::Passphrase => 0,
+            Self::Forgiven | Self::Export | Self::ExportFile | Self::Migrate | Self::Passphrase => 0,
         }
     }
 }

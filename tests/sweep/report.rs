@@ -92,7 +92,7 @@ impl Report {
         println!("{table}seed {}, {:.0} s", self.seed, took.as_secs_f64());
         if all.gap > 0 {
             println!(
-                "gap: the service had renewed a token, and the owner was cut before it was stored: a new sign-in is needed"
+                "gap: a strict service had renewed a token, and the owner was cut before it was stored: a new sign-in is needed, and said"
             );
         }
         assert!(self.wrong.is_empty(), "{} violations:\n{}", self.wrong.len(), self.wrong.join("\n"));

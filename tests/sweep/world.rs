@@ -3,7 +3,7 @@
 use crate::owner::{Answer, Owner, Talk};
 use hearthkey_api::operations::authorizations::{Begin, ClientInput};
 use hearthkey_api::operations::connections;
-use hearthkey_api::views::{VaultView, VaultWord};
+use hearthkey_api::views::{StrategyWord, VaultView, VaultWord};
 use hearthkey_api::{Problem, SecretInput};
 use hearthkey_domain::Secret;
 use hearthkey_tests::{Home, SandboxProcess, http};
@@ -14,8 +14,10 @@ use std::path::PathBuf;
 pub(crate) const PASSPHRASE: &str = "six words are good enough here";
 /// The connection whose tokens end and are renewed.
 pub(crate) const RENEWED: &str = "Renewed";
+/// The connection whose refresh token stays as it is.
+pub(crate) const FORGIVEN: &str = "Forgiven";
 /// More connections than this are not kept: each is used after every point.
-pub(crate) const CROWD: usize = 6;
+pub(crate) const CROWD: usize = 7;
 
 const FLAGS: &[&str] =
     &["--auto-approve", "--requests-per-minute", "1000000", "--access-token-seconds", "864000"];
@@ -26,6 +28,8 @@ pub(crate) struct World {
     pub(crate) lasting: SandboxProcess,
     /// Its tokens are ended again and again.
     pub(crate) ending: SandboxProcess,
+    /// Its tokens are ended as well; it takes a refresh token as often as it comes.
+    pub(crate) forgiving: SandboxProcess,
     owner: Option<Owner>,
     pub(crate) talk: Talk,
     /// The connections there must be, by label.
@@ -40,7 +44,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world with three connections: with tokens that last, with ones that end, and with a client of one's own.
+    /// A world with four connections: with tokens that last, with ones that end, strictly and not, and with a client of one's own.
     pub(crate) fn new() -> Self {
         Self::in_home(Home::start())
     }
@@ -51,6 +55,7 @@ impl World {
             home,
             lasting: SandboxProcess::start(FLAGS),
             ending: SandboxProcess::start(FLAGS),
+            forgiving: SandboxProcess::start(&[FLAGS, &["--keep-refresh-tokens"]].concat()),
             owner: None,
             there: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -63,6 +68,9 @@ impl World {
         let base = world.ending.base().to_owned();
         world.sign_in(None, &wish(&base, RENEWED)).result().expect("a sign-in");
         world.there.insert(RENEWED.to_owned());
+        let base = world.forgiving.base().to_owned();
+        world.sign_in(None, &wish(&base, FORGIVEN)).result().expect("a sign-in");
+        world.there.insert(FORGIVEN.to_owned());
         let own = Begin {
             connector: "openid-connect".into(),
             values: BTreeMap::from([("issuer".to_owned(), world.lasting.base().to_owned())]),
@@ -144,6 +152,9 @@ pub(crate) fn wish(base: &str, label: &str) -> Begin {
         label: Some(label.to_owned()),
         values: BTreeMap::from([("base_url".to_owned(), base.to_owned())]),
         open_browser: Some(false),
+        strategy: Some(StrategyWord::Loopback),
+        // Each is a connection of its own, though they are of one account.
+        duplicate: true,
         ..Begin::default()
     }
 }

@@ -31,11 +31,13 @@ impl SandboxProcess {
         &self.base
     }
 
-    /// Signs in to this sandbox from `home` on the command line, in the browser as `account`, under the name `label`.
+    /// Signs in to this sandbox from `home` on the command line, in the browser as `account`, under the name `label`, whether
+    /// or not that account is connected.
     #[track_caller]
     pub fn connect(&self, home: &Home, label: &str, account: &str) {
         let base = format!("base_url={}", self.base);
-        let arguments = ["connect", "sandbox", "--value", &base, "--label", label, "--no-browser"];
+        let arguments =
+            ["connect", "sandbox", "--value", &base, "--label", label, "--second", "--no-browser"];
         let process = home.spawn_cli(arguments);
         let page = crate::browse::approve(&crate::browse::address(&process), account);
         assert_eq!(page.status, 200, "{}", page.html);

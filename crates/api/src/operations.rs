@@ -3,6 +3,7 @@
 pub mod app;
 pub mod authorizations;
 pub mod blobs;
+pub mod clients;
 pub mod connections;
 pub mod connectors;
 pub mod credentials;

@@ -4,7 +4,7 @@ use crate::Problem;
 use crate::input::read;
 use crate::operation::{Access, Call, Kind, Operation, Watch};
 use crate::operations::{
-    app, authorizations, blobs, connections, connectors, credentials, portable, vault, workspaces,
+    app, authorizations, blobs, clients, connections, connectors, credentials, portable, vault, workspaces,
 };
 use crate::problem::ProblemKind;
 use futures::StreamExt;
@@ -117,10 +117,16 @@ table! {
         app::ShowWindow,
         app::OpenLink,
         connectors::List,
+        clients::List,
+        clients::Add,
+        clients::Update,
+        clients::Check,
+        clients::Remove,
         connections::List,
         connections::Show,
         connections::Rename,
         connections::Test,
+        connections::Refresh,
         connections::Request,
         connections::Disconnect,
         connections::Restore,
@@ -128,6 +134,8 @@ table! {
         credentials::Add,
         authorizations::Begin,
         authorizations::Reopen,
+        authorizations::Paste,
+        authorizations::Deliver,
         authorizations::Cancel,
         vault::Show,
         vault::Retry,

@@ -3,9 +3,11 @@
 mod activity;
 mod app;
 mod authorization;
+mod client;
 mod connection;
 mod connector;
 mod portable;
+mod trouble;
 mod vault;
 mod workspace;
 
@@ -14,15 +16,22 @@ pub use app::{
     AppStatus, ChangeView, CheckView, DoctorReport, FindingWord, OwnerView, OwnerWord, TopicView, UnlockWays,
     VaultView, VaultWord,
 };
-pub use authorization::{AuthorizationState, AuthorizationView};
+pub use authorization::{
+    AuthorizationState, AuthorizationView, DeclinedView, DeliveredView, DeliveredWord, DeviceView,
+    StrategyWord,
+};
+pub use client::{
+    ClientCheckView, ClientFault, ClientList, ClientSource, ClientVerdict, ClientView, RedirectView,
+};
 pub use connection::{
     ConnectionDetail, ConnectionList, ConnectionView, ConnectorMark, IdentityView, MethodKind, MethodMark,
-    ResponseView, ScopesView, StatusWord, TestView,
+    ResponseView, ScopeOutcomeView, ScopeWord, ScopesView, StatusWord, TestView,
 };
 pub use connector::{
     ClientNeed, ConnectorList, ConnectorView, FieldView, FieldWord, LinkView, MethodView, ScopeView,
     SecretNeed, StepView,
 };
 pub use portable::{ExportView, ImportItemView, ImportReport, OutcomeWord};
+pub use trouble::{RemedyWord, TroubleClass, TroubleView};
 pub use vault::{RecoveryWord, RotatedView, SafetyView};
 pub use workspace::{WorkspaceEntryView, WorkspaceList, WorkspaceView};

@@ -1,9 +1,11 @@
 //! What can be typed.
 
+mod clients;
 mod portable;
 mod vault;
 mod workspaces;
 
+pub(crate) use clients::{Clients, ClientsCommand};
 pub(crate) use portable::{Export, Import};
 pub(crate) use vault::{
     Lock, Passphrase, PassphraseCommand, Recovery, RecoveryCommand, RemovePassphrase, SetPassphrase, Unlock,
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Show(One),
     /// Test whether a connection works
     Test(One),
+    /// Renew a connection's access token now
+    Refresh(One),
     /// Send a request through a connection, to its API and nowhere else
     Request(Request),
     /// Rename a connection
@@ -79,6 +83,8 @@ pub(crate) enum Command {
     Restore(One),
     /// List the services that can be connected
     Services,
+    /// List your OAuth clients, keep, check and remove them
+    Clients(Clients),
     /// List the workspaces, make, name, switch and remove them
     Workspaces(Workspaces),
     /// Lock: drop the keys until you unlock
@@ -96,6 +102,8 @@ Example:
 
 Connections stay as they are. What was removed before opens with no older copy of the vault after.")]
     Rotate,
+    /// Show or set the gateway's page, for services that return to https addresses only
+    Gateway(Gateway),
     /// Write connections with their secrets into an encrypted file
     Export(Export),
     /// Add the connections of an exported file
@@ -125,10 +133,15 @@ pub(crate) struct One {
 #[command(after_help = "\
 Examples:
   hearthkey connect sandbox
-  hearthkey connect github --client-id Ov23li... --label \"Work\"     asks for the client secret
+  hearthkey connect github --client-id Ov23li... --label \"Work\"     with a client of your own
   hearthkey connect github --again \"Work\"                             after the service ended it
   hearthkey connect openid-connect --value issuer=https://id.example.com --client-id hearthkey
+  hearthkey connect google-calendar --again Work --scope calendar.freebusy     ask for more
   pass stripe/key | hearthkey connect stripe --label Payments
+
+Over SSH, without a browser on this computer:
+  hearthkey connect github --way device     a code, to be typed on any device
+  hearthkey connect sandbox --paste         paste the address the browser ended on
 
 Secrets are typed at a prompt, or read from standard input; there is no option for them, because
 other programs can read a program's options.")]
@@ -147,6 +160,12 @@ pub(crate) struct Connect {
     /// An answer to the service's form; can be repeated
     #[arg(long = "value", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) values: Vec<(String, String)>,
+    /// A scope to ask for besides those that are always asked for; can be repeated
+    #[arg(long = "scope", value_name = "NAME")]
+    pub(crate) scopes: Vec<String>,
+    /// Make a second connection though the account is connected; without it, that connection is renewed
+    #[arg(long, conflicts_with = "again")]
+    pub(crate) second: bool,
     /// The client ID of an OAuth client of your own; kept for the next time
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
@@ -156,6 +175,40 @@ pub(crate) struct Connect {
     /// Do not open the browser; print the address
     #[arg(long)]
     pub(crate) no_browser: bool,
+    /// How the sign-in's answer comes back [default: the best of the service's that works here]
+    #[arg(long, value_name = "WAY")]
+    pub(crate) way: Option<Way>,
+    /// Ask for the address the browser ended on, or read it from standard input: for a browser on another computer
+    #[arg(long)]
+    pub(crate) paste: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// The browser returns to a local port
+    Loopback,
+    /// The browser returns to the desktop app
+    DeepLink,
+    /// The browser returns by way of the gateway
+    Bounce,
+    /// A code, to be typed on any device
+    Device,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hearthkey gateway
+  hearthkey gateway https://gateway.example.com/oauth/bounce
+  hearthkey gateway --none
+
+Some services return to https addresses only. The gateway's page sends the browser on to the app.")]
+pub(crate) struct Gateway {
+    /// The https page that sends browsers on to the app
+    pub(crate) url: Option<String>,
+    /// Forget it
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) none: bool,
 }
 
 #[derive(Debug, Args)]

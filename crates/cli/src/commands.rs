@@ -1,13 +1,16 @@
 //! The commands: each calls one or two operations and says the answer.
 
+mod clients;
 mod connect;
 mod connections;
 mod doctor;
+mod gateway;
 mod passphrase;
 mod portable;
 mod recovery;
 mod request;
 mod serve;
+mod sign_in;
 mod vault;
 mod workspaces;
 

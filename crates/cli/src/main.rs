@@ -8,6 +8,7 @@ mod failure;
 mod new_file;
 mod output;
 mod secrets;
+mod terminal;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -47,16 +48,19 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::List => session.list().await,
             Command::Show(args) => session.show(args).await,
             Command::Test(args) => session.test(args).await,
+            Command::Refresh(args) => session.refresh(args).await,
             Command::Request(args) => session.request(args).await,
             Command::Rename(args) => session.rename(args).await,
             Command::Disconnect(args) => session.disconnect(args).await,
             Command::Restore(args) => session.restore(args).await,
             Command::Services => session.services().await,
+            Command::Clients(args) => session.clients(args).await,
             Command::Workspaces(args) => session.workspaces(args).await,
             Command::Lock(args) => session.lock(args).await,
             Command::Unlock(args) => session.unlock(args).await,
             Command::Passphrase(args) => session.passphrase(args).await,
             Command::Recovery(args) => session.recovery(args).await,
+            Command::Gateway(args) => session.gateway(args).await,
             Command::Rotate => session.rotate().await,
             Command::Export(args) => session.export(args).await,
             Command::Import(args) => session.import(args).await,

@@ -32,6 +32,12 @@ impl Catalog {
         Ok(Self { manifests })
     }
 
+    /// The files of the connectors that come with Hearthkey, as (name, text).
+    #[cfg(test)]
+    pub(crate) fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+        BUILT_IN.iter().copied()
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Manifest> {
         self.manifests.iter()

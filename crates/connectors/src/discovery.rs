@@ -1,9 +1,10 @@
 //! Authorization server metadata (OpenID Connect Discovery 1.0, RFC 8414), and the server a method names.
 
-use crate::manifest::OAuth2;
+use crate::manifest::{Address, OAuth2};
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::server::{AuthorizationServer, ClientAuthentication};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use url::Url;
 
 /// Why metadata cannot be used.
@@ -41,6 +42,7 @@ struct Metadata {
     token_endpoint: Url,
     userinfo_endpoint: Option<Url>,
     revocation_endpoint: Option<Url>,
+    device_authorization_endpoint: Option<Url>,
     code_challenge_methods_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     scopes_supported: Option<Vec<String>>,
@@ -91,6 +93,7 @@ pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<Discovered, Discov
         token_endpoint: data.token_endpoint,
         userinfo_endpoint: data.userinfo_endpoint,
         revocation_endpoint: data.revocation_endpoint,
+        device_authorization_endpoint: data.device_authorization_endpoint,
         client_authentication: if basic {
             ClientAuthentication::ClientSecretBasic
         } else {
@@ -98,21 +101,33 @@ pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<Discovered, Discov
         },
         iss_required: data.authorization_response_iss_parameter_supported,
     };
-    EgressPolicy::new(server.token_endpoints().chain([&server.authorization_endpoint]), false)
+    let others = [Some(&server.authorization_endpoint), server.device_authorization_endpoint.as_ref()];
+    EgressPolicy::new(server.token_endpoints().chain(others.into_iter().flatten()), false)
         .map_err(|_| DiscoveryError::NotSecure)?;
     Ok(Discovered { server, scopes })
 }
 
-/// The server a method names, where its endpoints are in the manifest.
+/// The server a method names, where its endpoints are in the manifest and its answers are given.
 #[must_use]
-pub fn known_server(oauth: &OAuth2) -> Option<AuthorizationServer> {
+pub fn known_server(oauth: &OAuth2, values: &BTreeMap<String, String>) -> Option<AuthorizationServer> {
     let server = oauth.server.as_ref()?;
+    let optional = |address: &Option<Address>| match address {
+        Some(address) => address.resolve(values).map(Some),
+        None => Some(None),
+    };
+    let token_endpoint = server.token_endpoint.resolve(values)?;
+    let issuer = match (&server.token_endpoint, server.issuer.is_empty()) {
+        // What belongs to one such server is not another's.
+        (Address::Under { .. }, true) => token_endpoint.origin().ascii_serialization(),
+        _ => server.issuer.clone(),
+    };
     Some(AuthorizationServer {
-        issuer: server.issuer.clone(),
-        authorization_endpoint: server.authorization_endpoint.clone(),
-        token_endpoint: server.token_endpoint.clone(),
-        userinfo_endpoint: server.userinfo_endpoint.clone(),
-        revocation_endpoint: server.revocation_endpoint.clone(),
+        issuer,
+        authorization_endpoint: server.authorization_endpoint.resolve(values)?,
+        token_endpoint,
+        userinfo_endpoint: optional(&server.userinfo_endpoint)?,
+        revocation_endpoint: optional(&server.revocation_endpoint)?,
+        device_authorization_endpoint: optional(&server.device_authorization_endpoint)?,
         client_authentication: server.client_authentication,
         iss_required: false,
     })
@@ -138,6 +153,9 @@ mod tests {
     #[test]
     fn metadata_is_believed_only_for_its_issuer_and_with_pkce() {
         assert!(read(|_| ()).unwrap().server.iss_required);
+        let device = "https://id.example.com/device";
+        let found = read(|d| d["device_authorization_endpoint"] = json!(device)).unwrap().server;
+        assert_eq!(found.device_authorization_endpoint.as_ref().map(Url::as_str), Some(device));
         let other = DiscoveryError::OtherIssuer { asked: "https://id.example.com/".into() };
         assert_eq!(read(|d| d["issuer"] = json!("https://evil.example")).unwrap_err(), other);
         let plain = read(|d| d["code_challenge_methods_supported"] = json!(["plain"]));

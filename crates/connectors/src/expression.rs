@@ -4,6 +4,7 @@
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// How many instructions an evaluation may take.
 const FUEL: u64 = 10_000;
@@ -25,20 +26,30 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 }
 
 /// Evaluates over a reply. An error of evaluation is "no value": replies are outside anyone's control.
-fn evaluate(text: &str, status: u16, body: &Json) -> Option<Value> {
+fn evaluate(text: &str, status: u16, body: &Json, values: &BTreeMap<String, String>) -> Option<Value> {
     let environment = environment();
     let expression = environment.compile_expression(text).ok()?;
-    expression.eval(context! { status, body => Value::from(Serde(body)) }).ok()
+    expression.eval(context! { status, body => Value::from(Serde(body)), values }).ok()
 }
 
 /// Whether an expression holds.
 pub(crate) fn holds(text: &str, status: u16, body: &Json) -> bool {
-    evaluate(text, status, body).is_some_and(|value| value.is_true())
+    evaluate(text, status, body, &BTreeMap::new()).is_some_and(|value| value.is_true())
 }
 
 /// The short text an expression gives: a string or number, free of control characters, at most 200 characters.
 pub(crate) fn text(expression: &str, status: u16, body: &Json) -> Option<String> {
-    let value = evaluate(expression, status, body)?;
+    text_with(expression, status, body, &BTreeMap::new())
+}
+
+/// The same, over a connection's values too.
+pub(crate) fn text_with(
+    expression: &str,
+    status: u16,
+    body: &Json,
+    values: &BTreeMap<String, String>,
+) -> Option<String> {
+    let value = evaluate(expression, status, body, values)?;
     if value.is_undefined() || value.is_none() || !(value.as_str().is_some() || value.is_number()) {
         return None;
     }

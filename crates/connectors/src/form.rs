@@ -2,7 +2,8 @@
 //!
 //! Secret answers are not looked at here, only their names; see [`check_secret`].
 
-use crate::manifest::{Address, AuthMethod, Field, FieldKind};
+use crate::address::{is_label, label_of};
+use crate::manifest::{Address, AuthMethod, Field, FieldKind, Manifest};
 use hearthkey_domain::egress::EgressPolicy;
 use regex::Regex;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub struct AnswerError {
 /// # Errors
 /// [`AnswerError`] for the first answer that is missing, unknown or malformed.
 pub fn check_values(
+    manifest: &Manifest,
     method: &AuthMethod,
     given: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, AnswerError> {
@@ -45,7 +47,10 @@ pub fn check_values(
         };
         let answer = match field.kind {
             FieldKind::Url => check_url(field, answer)?,
-            _ => answer.to_owned(),
+            _ => match domain_of(manifest, method, field) {
+                Some(domain) => check_label(field, answer, domain)?,
+                None => answer.to_owned(),
+            },
         };
         check_pattern(field, &answer)?;
         answers.insert(field.name.clone(), answer);
@@ -92,27 +97,26 @@ fn check_url(field: &Field, answer: &str) -> Result<String, AnswerError> {
     Ok(answer.trim_end_matches('/').to_owned())
 }
 
-fn refuse(field: &Field, problem: &str) -> AnswerError {
-    AnswerError { field: field.name.clone(), problem: problem.to_owned() }
+/// The domain under which a field's answer is a label.
+fn domain_of<'a>(manifest: &'a Manifest, method: &'a AuthMethod, field: &Field) -> Option<&'a str> {
+    let server = method.oauth2.as_ref().and_then(|oauth| oauth.server.as_ref());
+    let addresses = [Some(&manifest.api.base), server.map(|server| &server.authorization_endpoint)];
+    addresses.into_iter().flatten().find_map(|address| match address {
+        Address::Under { field: name, under, .. } if *name == field.name => Some(under.as_str()),
+        _ => None,
+    })
 }
 
-impl Address {
-    /// The address for these answers. `None` when the field it stands in is not answered.
-    #[must_use]
-    pub fn resolve(&self, values: &BTreeMap<String, String>) -> Option<Url> {
-        match self {
-            Self::Fixed(url) => Some(url.clone()),
-            Self::Typed { field, path } => {
-                Url::parse(&format!("{}{path}", values.get(field)?.trim_end_matches('/'))).ok()
-            }
-        }
+fn check_label(field: &Field, answer: &str, domain: &str) -> Result<String, AnswerError> {
+    let label = label_of(answer, domain);
+    if is_label(&label) {
+        return Ok(label);
     }
+    Err(refuse(field, &format!("must be what stands before .{domain}: letters, digits and hyphens")))
+}
 
-    /// Whether a person types it.
-    #[must_use]
-    pub fn is_typed(&self) -> bool {
-        matches!(self, Self::Typed { .. })
-    }
+fn refuse(field: &Field, problem: &str) -> AnswerError {
+    AnswerError { field: field.name.clone(), problem: problem.to_owned() }
 }
 
 #[cfg(test)]
@@ -122,9 +126,10 @@ mod tests {
 
     fn check(connector: &str, given: &[(&str, &str)]) -> Result<BTreeMap<String, String>, String> {
         let catalog = Catalog::built_in().unwrap();
-        let method = catalog.get(connector).unwrap().auth.first().unwrap();
+        let manifest = catalog.get(connector).unwrap();
+        let method = manifest.auth.first().unwrap();
         let given = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        check_values(method, &given).map_err(|error| error.to_string())
+        check_values(manifest, method, &given).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -139,6 +144,15 @@ mod tests {
         assert!(address("example").unwrap_err().contains("must be an address"));
         assert_eq!(check("sandbox", &[]).unwrap()["base_url"], "http://127.0.0.1:47100");
         assert_eq!(check("stripe", &[("key", "x")]).unwrap_err(), "key: nothing is asked here");
+    }
+
+    #[test]
+    fn a_label_is_found_in_a_pasted_address() {
+        let shop = |text: &str| check("shopify", &[("shop", text)]).map(|values| values["shop"].clone());
+        assert_eq!(shop("https://Acme.myshopify.com/admin").as_deref(), Ok("acme"));
+        for bad in ["acme.evil.example", "a b", "acme@evil", "-"] {
+            assert!(shop(bad).unwrap_err().contains("what stands before .myshopify.com"), "{bad}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! [`check`](Manifest::parse) and named with file, line, field and fix.
 
 mod check;
+mod oauth;
 
-use hearthkey_domain::server::ClientAuthentication;
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 use url::Url;
 
 pub use check::ManifestError;
+pub use oauth::{
+    AccessTokenHeader, CallbackSignature, CallbackValue, ClientRules, Loopback, LoopbackHost, OAuth2,
+    Refresh, ReplyRules, ReplyValue, ReplyValueKind, Scope, ScopeSeparator, SecretRule, Server,
+};
 
 /// A connector: one kind of service.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -57,6 +61,18 @@ pub enum Category {
     Calendar,
     /// Source code and what surrounds it.
     Code,
+    /// Customers and deals.
+    Crm,
+    /// Shops.
+    Commerce,
+    /// Books and invoices.
+    Accounting,
+    /// Messages between people.
+    Chat,
+    /// Files.
+    Files,
+    /// Tables and databases.
+    Data,
     /// Sign-in services.
     Identity,
     /// Payments.
@@ -72,6 +88,12 @@ impl Category {
         match self {
             Self::Calendar => "calendar",
             Self::Code => "code",
+            Self::Crm => "crm",
+            Self::Commerce => "commerce",
+            Self::Accounting => "accounting",
+            Self::Chat => "chat",
+            Self::Files => "files",
+            Self::Data => "data",
             Self::Identity => "identity",
             Self::Payments => "payments",
             Self::Demo => "demo",
@@ -98,12 +120,33 @@ pub struct Api {
     pub headers: BTreeMap<String, String>,
 }
 
-/// An address: written in the manifest, or typed by the person into a field of kind `url`.
+/// An address: written in the manifest, or made from what a person or the service said.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "an https address, or { field = \"NAME\", path = \"/...\" } was expected")]
+#[serde(
+    untagged,
+    expecting = "an https address was expected, or a table like { field = \"NAME\", path = \"/...\" }"
+)]
 pub enum Address {
     /// A fixed https address.
     Fixed(#[schemars(with = "String")] Url),
+    /// The https address of one label, answered in a field, under a fixed domain.
+    Under {
+        /// The name of a field of kind `text`.
+        field: String,
+        /// The domain.
+        under: String,
+        /// Appended to the address.
+        #[serde(default)]
+        path: String,
+    },
+    /// The origin that the token reply named: the name of one of `reply_values`, with a path appended.
+    Told {
+        /// Its name.
+        told: String,
+        /// Appended to the origin.
+        #[serde(default)]
+        path: String,
+    },
     /// The address in a field, with a path appended.
     Typed {
         /// The name of a field of kind `url`.
@@ -143,88 +186,6 @@ pub struct ApiKey {
     /// Which field goes into which header.
     #[schemars(length(min = 1))]
     pub inject: Vec<Injection>,
-}
-
-/// OAuth 2.0 authorization code with PKCE (RFC 6749, RFC 7636).
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OAuth2 {
-    /// The issuer of an authorization server that publishes its metadata (OpenID Connect Discovery, RFC 8414). Exactly one of
-    /// `discover` and `server` is present.
-    pub discover: Option<Address>,
-    /// An authorization server whose endpoints are known.
-    pub server: Option<Server>,
-    /// The client registration.
-    pub client: ClientRules,
-    /// What is asked for, each with its reason.
-    #[serde(default)]
-    pub scopes: Vec<Scope>,
-    /// Further parameters of the authorization request.
-    #[serde(default)]
-    pub authorize_parameters: BTreeMap<String, String>,
-}
-
-/// An authorization server.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Server {
-    /// Its issuer identifier, where it has one.
-    #[serde(default)]
-    pub issuer: String,
-    /// Where the browser goes.
-    #[schemars(with = "String")]
-    pub authorization_endpoint: Url,
-    /// Where codes and refresh tokens are exchanged.
-    #[schemars(with = "String")]
-    pub token_endpoint: Url,
-    /// RFC 7009.
-    #[schemars(with = "Option<String>")]
-    pub revocation_endpoint: Option<Url>,
-    /// OpenID Connect userinfo.
-    #[schemars(with = "Option<String>")]
-    pub userinfo_endpoint: Option<Url>,
-    /// How a confidential client authenticates at the token endpoint: `client_secret_basic` or `client_secret_post`.
-    #[serde(default)]
-    #[schemars(with = "String", extend("enum" = ["client_secret_basic", "client_secret_post"]))]
-    pub client_authentication: ClientAuthentication,
-}
-
-/// What kind of client registration the service wants.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientRules {
-    /// Whether the registration has a secret.
-    pub secret: SecretRule,
-    /// The redirect to register, to be pasted at the service.
-    #[schemars(with = "String")]
-    pub redirect: Url,
-    /// The page where clients are registered.
-    #[schemars(with = "Option<String>")]
-    pub console: Option<Url>,
-    /// The `client_id` of a public client that is ready to use.
-    pub bundled: Option<String>,
-}
-
-/// Whether a client registration has a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretRule {
-    /// The token endpoint refuses clients without one.
-    Required,
-    /// Depends on the registration.
-    Optional,
-    /// There is none.
-    None,
-}
-
-/// A scope.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    /// Its name, as sent.
-    pub name: String,
-    /// What it is for, as a person reads it: "read and write events".
-    pub reason: String,
 }
 
 /// Which field goes into which header.
@@ -304,7 +265,7 @@ pub struct RequestTemplate {
     #[serde(default, deserialize_with = "method::deserialize")]
     #[schemars(with = "String")]
     pub method: Method,
-    /// Path below the API's base.
+    /// Path below the API's base. `{name}` stands for one of the connection's values.
     pub path: Option<String>,
     /// A fixed address elsewhere.
     #[schemars(with = "Option<String>")]
@@ -315,9 +276,12 @@ pub struct RequestTemplate {
     /// Query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// A JSON body.
+    pub json: Option<serde_json::Value>,
 }
 
-/// How to learn who the connection is signed in as. The three are expressions over `body`, the reply's JSON.
+/// How to learn who the connection is signed in as. The three are expressions over `body`, the reply's JSON, and `values`, what
+/// the connection knows besides its secrets.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityRequest {
@@ -366,6 +330,15 @@ mod method {
             }
         }
         .map_err(D::Error::custom)
+    }
+}
+
+impl AuthMethod {
+    /// The headers that carry this method's credential, which nobody else may set.
+    pub fn credential_headers(&self) -> impl Iterator<Item = &str> {
+        let keys = self.api_key.iter().flat_map(|key| &key.inject).map(|injection| &injection.header);
+        let token = self.oauth2.iter().filter_map(|oauth| oauth.access_token.as_ref()).map(|own| &own.header);
+        keys.chain(token).map(String::as_str)
     }
 }
 

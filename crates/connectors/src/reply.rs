@@ -4,6 +4,7 @@ use crate::expression;
 use crate::manifest::{IdentityRequest, Manifest};
 use hearthkey_domain::connection::Identity;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What a test request told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +19,13 @@ pub struct Verdict {
 
 /// Reads an identity from the reply to the manifest's identity request.
 #[must_use]
-pub fn identity(request: &IdentityRequest, status: u16, body: &Value) -> Identity {
-    let read = |expression: &Option<String>| expression::text(expression.as_deref()?, status, body);
+pub fn identity(
+    request: &IdentityRequest,
+    status: u16,
+    body: &Value,
+    values: &BTreeMap<String, String>,
+) -> Identity {
+    let read = |text: &Option<String>| expression::text_with(text.as_deref()?, status, body, values);
     Identity {
         external_id: read(&request.external_id),
         email: read(&request.email),

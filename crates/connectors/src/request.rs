@@ -19,6 +19,12 @@ pub enum RequestError {
     /// The manifest's address needs an answer that is not there.
     #[error("the address of the API is not known: a field of the connection is empty")]
     NoBase,
+    /// The path needs a value that is not there.
+    #[error("the connection does not know {name}, which the address needs")]
+    NoValue {
+        /// The value's name.
+        name: String,
+    },
     /// The request needs a userinfo endpoint, and the server has none.
     #[error("the authorization server has no userinfo endpoint")]
     NoUserinfo,
@@ -73,7 +79,7 @@ pub fn template_address(
     server: Option<&AuthorizationServer>,
 ) -> Result<Url, RequestError> {
     let mut url = match (&template.path, &template.url) {
-        (Some(path), _) => below(&api_base(manifest, values)?, path)?,
+        (Some(path), _) => below(&api_base(manifest, values)?, &filled(path, values)?)?,
         (None, Some(url)) => url.clone(),
         (None, None) => server.and_then(|s| s.userinfo_endpoint.clone()).ok_or(RequestError::NoUserinfo)?,
     };
@@ -81,6 +87,28 @@ pub fn template_address(
         url.query_pairs_mut().extend_pairs(&template.query);
     }
     Ok(url)
+}
+
+/// A path with `{name}` replaced by the connection's values, each as one segment of it.
+fn filled(path: &str, values: &BTreeMap<String, String>) -> Result<String, RequestError> {
+    let mut parts = path.split('{');
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap_or((part, ""));
+        let value = values.get(name).filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| RequestError::NoValue { name: name.to_owned() })?;
+        filled.extend(url::form_urlencoded::byte_serialize(value.as_bytes()).map(|bytes| match bytes {
+            "+" => "%20",
+            other => other,
+        }));
+        filled.push_str(rest);
+    }
+    Ok(filled)
+}
+
+/// The names that stand between braces in a path.
+pub(crate) fn names_in(path: &str) -> impl Iterator<Item = &str> {
+    path.split('{').skip(1).map(|part| part.split_once('}').map_or(part, |(name, _)| name))
 }
 
 /// Headers that a caller's own request may not set: they carry the credential, frame the message, name the host, or would hide
@@ -149,6 +177,21 @@ pub fn egress_policy(
     EgressPolicy::new(all, manifest.api.base.is_typed() && one_origin)
 }
 
+/// The hosts that a sign-in may reach before the service has named its API, where it does; else those of the connection.
+///
+/// # Errors
+/// [`EgressError`] when one of them could never be allowed.
+pub fn flow_policy(
+    manifest: &Manifest,
+    values: &BTreeMap<String, String>,
+    server: &AuthorizationServer,
+) -> Result<EgressPolicy, EgressError> {
+    match api_base(manifest, values) {
+        Ok(base) if !manifest.api.base.is_told() => egress_policy(manifest, &base, Some(server)),
+        _ => EgressPolicy::new(server.token_endpoints(), false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +220,18 @@ mod tests {
         ] {
             assert_eq!(below(&base(), path).ok().map(String::from).as_deref(), address, "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_value_is_one_segment_of_a_path() {
+        let path = |value: &str| {
+            let values = [("realm".to_owned(), value.to_owned())].into();
+            filled("/v3/company/{realm}/info/{realm}", &values)
+        };
+        assert_eq!(path("91").unwrap(), "/v3/company/91/info/91");
+        assert_eq!(path("a/b?c#d e").unwrap(), "/v3/company/a%2Fb%3Fc%23d%20e/info/a%2Fb%3Fc%23d%20e");
+        assert!(below(&base(), &path("..").unwrap()).is_err());
+        assert_eq!(path("").unwrap_err(), RequestError::NoValue { name: "realm".into() });
     }
 
     #[test]

@@ -1,32 +1,39 @@
 //! Signing in: from *Connect* to a stored connection (RFC 6749 section 4.1, RFC 7636, RFC 8252, RFC 9207).
 //!
-//! [`Hearthkey::begin_authorization`] sends the browser off; `arrival` handles its return.
+//! [`Hearthkey::begin_authorization`] sends the browser off, or asks for a device code (RFC 8628). The answer comes back by a
+//! listener (`arrival`), as an address that the system or the person hands over (`links`), or is asked for (`device`); all of
+//! them end in `arrival`.
 
 mod arrival;
+mod begin;
 mod client;
+mod device;
 mod flows;
+mod keep;
+mod links;
+mod strategy;
+mod under_way;
 
-use crate::oauth::{self, ActingClient};
 use crate::refresh::not_usable;
-use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey};
-use arrival::Arrival;
 use hearthkey_connectors::discovery::{self, Discovered};
 use hearthkey_connectors::form;
 use hearthkey_connectors::manifest::{AuthMethod, Manifest, OAuth2, Program};
-use hearthkey_connectors::request::{api_base, egress_policy};
+use hearthkey_connectors::request::flow_policy;
 use hearthkey_domain::Secret;
-use hearthkey_domain::authorization::PendingAuthorization;
+use hearthkey_domain::authorization::{Answer, PendingAuthorization, Strategy};
 use hearthkey_domain::connection::{Connection, Status, parse_label};
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::AuthorizationId;
 use hearthkey_domain::server::AuthorizationServer;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use url::Url;
 
 pub(crate) use flows::Flows;
 pub use flows::{Authorization, FlowState, FlowStream};
+pub(crate) use keep::Kept;
+pub use links::Delivered;
+pub(crate) use links::Parked;
 
 /// What a person asks for with *Connect*.
 #[derive(Debug, Default)]
@@ -43,8 +50,18 @@ pub struct Wish {
     pub values: BTreeMap<String, String>,
     /// A client registration of the person's own, kept for the next time.
     pub client: Option<OwnClient>,
+    /// Scopes to ask for besides the connector's own, and besides those of the connection that is signed in anew.
+    pub scopes: Vec<String>,
+    /// Whether a second connection of an account that is connected is meant. If not, that one is renewed.
+    pub second: bool,
     /// Whether to open the browser.
     pub open_browser: bool,
+    /// By which way the answer is to come back; the best that works here if left out.
+    pub strategy: Option<Strategy>,
+    /// Whether the person has a browser where they are; looked at here if left out.
+    pub has_browser: Option<bool>,
+    /// A sign-in that waits, and whose place this one takes: what was answered and typed for it goes on.
+    pub instead_of: Option<AuthorizationId>,
 }
 
 /// A client registration as a person types it.
@@ -77,7 +94,7 @@ impl Hearthkey {
         let manifest = self.catalog.get(connector).ok_or_else(|| missing("connector", connector))?;
         let unknown = || missing("authentication method", method.unwrap_or_default());
         let method = manifest.method(method).ok_or_else(unknown)?;
-        let values = form::check_values(method, values)?;
+        let values = form::check_values(manifest, method, values)?;
         let bad_label = |e| Error::Input { field: "label".into(), expected: format!("{e}") };
         let label = label.map(parse_label).transpose().map_err(bad_label)?;
         self.start_program(manifest, &values).await?;
@@ -97,114 +114,6 @@ impl Hearthkey {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Begins a sign-in: remembers it, listens for the return, and sends the browser off.
-    ///
-    /// # Errors
-    /// Bad answers, a server that cannot be asked, a vault that is not open. At most a typed client is left behind then, which
-    /// is not used and goes with the next one.
-    pub async fn begin_authorization(
-        self: &Arc<Self>,
-        caller: &Caller,
-        wish: Wish,
-    ) -> Result<Authorization, Error> {
-        self.vault().await?;
-        let workspace = self.workspace_id(caller).await?;
-        self.check_room().await?;
-        let (wish, reconnect) = self.wish_to_reconnect(caller, wish).await?;
-        let prepared = self
-            .prepare(&wish.connector, wish.method.as_deref(), &wish.values, wish.label.as_deref())
-            .await?;
-        let Prepared { manifest, method, values, label } = prepared;
-        let oauth = method.oauth2.as_ref().ok_or_else(|| Error::Input {
-            field: "method".into(),
-            expected: format!("{} is connected with a key, not by signing in", manifest.name),
-        })?;
-        if let Some(label) = &label {
-            self.check_label_free(workspace, label).await?;
-        }
-        let discovered = self.server_of(manifest, oauth, &values).await?;
-        let base = api_base(manifest, &values)?;
-        let Discovered { server, .. } = &discovered;
-        let policy = egress_policy(manifest, &base, Some(server))
-            .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
-        if let Some(known) = &reconnect {
-            self.check_same_place(known, server, &policy).await?;
-        }
-        let choice = match (&reconnect, wish.client) {
-            // A connection goes on with the client it was made with.
-            (Some(Connection { oauth: Some(grant), .. }), None) => grant.client.clone(),
-            (_, typed) => self.choose_client(workspace, manifest, oauth, server, typed).await?,
-        };
-        let (client_id, _) = self.client_credentials(workspace, &choice, server).await?;
-
-        let now = self.now();
-        let id = AuthorizationId::new(now, self.random());
-        let (state, verifier) = (oauth::unguessable(self.random()), oauth::unguessable(self.random()));
-        let state_digest = oauth::state_digest(&state);
-        let expires_at = now + PendingAuthorization::LIFETIME;
-        let arrival = Arc::new(Arrival::new(self, id, caller, state_digest.clone()));
-        // Until the flow is known, an error on the way closes its listener.
-        let given_up = arrival.given_up();
-        let unknown = given_up.clone().drop_guard();
-        let redirect_uri = self
-            .ports
-            .loopback
-            .listen(None, expires_at, arrival)
-            .await
-            .map_err(|reason| Error::NoRedirect { reason })?;
-
-        let scopes = discovered.offered(oauth.scopes.iter().map(|scope| scope.name.clone()).collect());
-        let server = discovered.server;
-        let flow = flow_text(&policy, &server, &client_id, &redirect_uri);
-        let client = ActingClient { server: server.clone(), client_id, client_secret: None, policy };
-        let authorize_url = client.authorization_address(
-            &redirect_uri,
-            &state,
-            &verifier,
-            &scopes,
-            oauth.authorize_parameters.iter(),
-        );
-        let (ws, row) = (workspace.to_string(), id.to_string());
-        let sealing = self.sealing().await?;
-        let sealed = sealing.seal(place::verifier(&ws, &row, &server.issuer, &flow), &verifier)?;
-        let pending = PendingAuthorization {
-            id,
-            workspace,
-            connector: manifest.id.clone(),
-            method: method.id.clone(),
-            label,
-            reconnect: reconnect.map(|known| known.id),
-            values,
-            server,
-            client: choice,
-            redirect_uri: redirect_uri.clone(),
-            scopes,
-            state_digest,
-            created_at: now,
-            expires_at,
-        };
-        self.ports.store.begin_authorization(pending, sealed).await?;
-        drop(sealing);
-        let authorization = Authorization {
-            id,
-            workspace,
-            connector: manifest.id.clone(),
-            authorize_url,
-            redirect_uri,
-            expires_at,
-            browser_opened: false,
-            resumed: false,
-            state: FlowState::Waiting,
-        };
-        unknown.disarm();
-        // Known before the browser is: it may be back at once.
-        self.flows.add(authorization.clone(), given_up, now);
-        if wish.open_browser && self.ports.browser.open(&authorization.authorize_url).await.is_ok() {
-            self.flows.browser_opened(id);
-        }
-        self.authorization(caller, id).await
     }
 
     /// Refuses to sign a connection in at another place: what uses it sends its data there.
@@ -241,8 +150,10 @@ impl Hearthkey {
         self.check_can_reconnect(&known)?;
         wish.label = None;
         wish.method.get_or_insert_with(|| known.method.clone());
-        for (field, answer) in &known.values {
-            wish.values.entry(field.clone()).or_insert_with(|| answer.clone());
+        let method =
+            self.catalog.get(&known.connector).and_then(|manifest| manifest.method(wish.method.as_deref()));
+        for (field, answer) in method.map(|method| method.answers(&known.values)).unwrap_or_default() {
+            wish.values.entry(field).or_insert(answer);
         }
         Ok((wish, Some(known)))
     }
@@ -254,107 +165,29 @@ impl Hearthkey {
         }
     }
 
-    /// Gives a sign-in up. One that has ended stays as it ended.
-    ///
-    /// # Errors
-    /// When it is not known.
-    pub async fn cancel_authorization(&self, caller: &Caller, id: AuthorizationId) -> Result<(), Error> {
-        let workspace = self.workspace_id(caller).await?;
-        let was_open = self.ports.store.cancel_authorization(workspace, id).await?;
-        if was_open {
-            self.flows.advance(id, FlowState::Cancelled);
-        }
-        self.authorization(caller, id).await.map(drop)
-    }
-
-    /// A sign-in, as it is now.
-    ///
-    /// # Errors
-    /// When it is not known.
-    pub async fn authorization(&self, caller: &Caller, id: AuthorizationId) -> Result<Authorization, Error> {
-        let workspace = self.workspace_id(caller).await?;
-        let flow = self.flows.get(workspace, id)?.borrow().clone();
-        Ok(flow.at(self.now()))
-    }
-
-    /// Opens the browser again for a sign-in that waits.
-    ///
-    /// # Errors
-    /// When it does not wait any more, began in an earlier process, or no browser could be started.
-    pub async fn reopen_authorization(&self, caller: &Caller, id: AuthorizationId) -> Result<(), Error> {
-        let flow = self.authorization(caller, id).await?;
-        if flow.state != FlowState::Waiting || flow.resumed {
-            return Err(Error::Cancelled);
-        }
-        self.ports.browser.open(&flow.authorize_url).await.map_err(|reason| Error::Declined { reason })?;
-        self.flows.browser_opened(id);
-        Ok(())
-    }
-
-    /// Watches a sign-in to its end.
-    ///
-    /// # Errors
-    /// When it is not known.
-    pub async fn watch_authorization(
-        &self,
-        caller: &Caller,
-        id: AuthorizationId,
-    ) -> Result<FlowStream, Error> {
-        let receiver = self.flows.get(self.workspace_id(caller).await?, id)?;
-        Ok(FlowStream::new(receiver, self.ports.clock.clone()))
-    }
-
-    /// Listens again for the returns of sign-ins that were under way when the last owner ended.
-    ///
-    /// # Errors
-    /// When the stored flows cannot be read. A port that is taken meanwhile is no error: that flow ends by its time.
-    pub async fn resume_authorizations(self: &Arc<Self>) -> Result<(), Error> {
-        let now = self.now();
-        let door = hearthkey_domain::activity::Door::Redirect;
-        let caller = Caller { door, ..Caller::background() };
-        for pending in self.ports.store.open_authorizations(now).await? {
-            let arrival = Arc::new(Arrival::new(self, pending.id, &caller, pending.state_digest.clone()));
-            let (port, given_up) = (pending.redirect_uri.port(), arrival.given_up());
-            if self.ports.loopback.listen(port, pending.expires_at, arrival).await.is_err() {
-                tracing::warn!(authorization = %pending.id, "its port is taken; the sign-in has to be started again");
-                continue;
-            }
-            let resumed = Authorization {
-                id: pending.id,
-                workspace: pending.workspace,
-                connector: pending.connector,
-                authorize_url: pending.server.authorization_endpoint,
-                redirect_uri: pending.redirect_uri,
-                expires_at: pending.expires_at,
-                browser_opened: false,
-                resumed: true,
-                state: FlowState::Waiting,
-            };
-            self.flows.add(resumed, given_up, now);
-        }
-        Ok(())
-    }
-
     /// Where a stored flow is to end, as its verifier's seal has it.
     pub(crate) async fn flow_of(&self, pending: &PendingAuthorization) -> Result<String, Error> {
         let missing = || Error::NotFound { what: "connector", name: pending.connector.clone() };
         let manifest = self.catalog.get(&pending.connector).ok_or_else(missing)?;
-        let base = api_base(manifest, &pending.values)?;
-        let policy = egress_policy(manifest, &base, Some(&pending.server))
+        let policy = flow_policy(manifest, &pending.values, &pending.server)
             .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
         let (client_id, _) =
             self.client_credentials(pending.workspace, &pending.client, &pending.server).await?;
-        Ok(flow_text(&policy, &pending.server, &client_id, &pending.redirect_uri))
+        Ok(flow_text(&policy, &pending.server, &client_id, &pending.answer))
     }
 
     /// The authorization server of a method: from the manifest, or from the metadata its issuer publishes.
-    async fn server_of(
+    pub(crate) async fn server_of(
         &self,
         manifest: &Manifest,
         oauth: &OAuth2,
         values: &BTreeMap<String, String>,
     ) -> Result<Discovered, Error> {
-        if let Some(server) = discovery::known_server(oauth) {
+        if oauth.server.is_some() {
+            let server = discovery::known_server(oauth, values).ok_or_else(|| Error::Input {
+                field: "values".into(),
+                expected: "the address of the service is needed".into(),
+            })?;
             return Ok(Discovered { server, scopes: None });
         }
         let address = oauth.discover.as_ref();
@@ -377,13 +210,13 @@ impl Hearthkey {
     }
 }
 
-/// What a flow must not be changed in between its beginning and its return, as the verifier's seal has it: where tokens may go,
-/// where the code goes, as whom, and the redirect it was asked for.
+/// What a flow must not be changed in between its beginning and its end, as the seal of its secret has it: where tokens may go,
+/// where the code goes, as whom, and how the answer comes back.
 pub(crate) fn flow_text(
     policy: &EgressPolicy,
     server: &AuthorizationServer,
     client_id: &str,
-    redirect_uri: &Url,
+    answer: &Answer,
 ) -> String {
-    format!("{policy}token {}\nclient {client_id}\nredirect {redirect_uri}\n", server.token_endpoint)
+    format!("{policy}token {}\nclient {client_id}\n{answer}", server.token_endpoint)
 }

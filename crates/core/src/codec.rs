@@ -47,6 +47,8 @@ impl<'a> Written<'a> {
                     refresh_token: refresh_token.map(take),
                     expires_at,
                     scopes: scopes.into_owned(),
+                    refresh_ends_at: None,
+                    told: BTreeMap::new(),
                 })
             }
             Written::Keys { keys } => {
@@ -88,6 +90,8 @@ mod tests {
             refresh_token: Some(Secret::new("rt")),
             expires_at: Some(Timestamp::UNIX_EPOCH),
             scopes: vec!["a".into(), "b".into()],
+            refresh_ends_at: None,
+            told: BTreeMap::new(),
         });
         match decode(&encode(&tokens)) {
             Ok(Credential::OAuth2(read)) => {

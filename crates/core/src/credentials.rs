@@ -88,7 +88,8 @@ impl Hearthkey {
             version: 1,
         };
         if let Some(id) = reconnect {
-            let renewed = self.reconnect(caller, id, connection, "", &policy, &credential, &vault).await?;
+            let renewed =
+                self.reconnect(caller, id, connection, "", &policy, &credential, &vault, None).await?;
             self.changes.tell(crate::changes::Topic::Connections);
             return Ok(renewed);
         }

@@ -2,20 +2,41 @@
 //! loaded, everything that is not ours escaped.
 
 use crate::Error;
+use crate::authorize::Kept;
+use hearthkey_connectors::scopes::Outcome;
 use hearthkey_domain::authorization::ReturnRefused;
-use hearthkey_domain::connection::Connection;
 use hearthkey_domain::ports::EndPage;
 
-pub(crate) fn connected(connector: &str, connection: &Connection) -> EndPage {
+pub(crate) fn connected(kept: &Kept) -> EndPage {
+    let Kept { service, connection, already, declined } = kept;
     let who = connection.identity.display().map_or(String::new(), |who| format!(" as {who}"));
-    let text = format!("{connector} is connected{who}. You can close this tab and return to Hearthkey.");
-    page(200, "Connected", &text)
+    let (title, what) = if *already {
+        let label = &connection.label;
+        ("Connected before", format!("{service} was connected{who} before. {label} goes on."))
+    } else {
+        ("Connected", format!("{service} is connected{who}."))
+    };
+    let missing = not_granted(service, declined).unwrap_or_default();
+    page(200, title, &format!("{what}{missing} You can close this tab and return to Hearthkey."))
+}
+
+/// What was asked for and not granted, and what to do about it.
+fn not_granted(service: &str, declined: &[Outcome]) -> Option<String> {
+    let what: Vec<&str> = declined
+        .iter()
+        .map(|scope| if scope.reason.is_empty() { scope.name.as_str() } else { scope.reason.as_str() })
+        .collect();
+    let box_ = if what.len() == 1 { "its box" } else { "their boxes" };
+    (!what.is_empty())
+        .then(|| format!(" {service} did not grant: {}. Reconnect and tick {box_}.", what.join("; ")))
 }
 
 pub(crate) fn failed(error: &Error) -> EndPage {
     let title = match error {
         Error::Return(ReturnRefused::Expired) | Error::Cancelled => "Too late",
-        Error::Return(ReturnRefused::WrongIssuer) => "Stopped for your safety",
+        Error::Return(ReturnRefused::WrongIssuer | ReturnRefused::WrongSignature) => {
+            "Stopped for your safety"
+        }
         _ => "Not connected",
     };
     let sentence = error.to_string();

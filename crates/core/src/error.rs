@@ -1,10 +1,12 @@
 //! What can go wrong with a verb. `api` turns these into problem details, in one place, by [`Error::kind`].
 
+use crate::refresh::ConnectionTrouble;
 use crate::vault_gate::Trouble;
 use hearthkey_connectors::form::AnswerError;
 use hearthkey_connectors::request::RequestError;
 use hearthkey_domain::authorization::{ProviderError, ReturnRefused};
 use hearthkey_domain::ports::{FileError, HttpError, StoreError};
+use hearthkey_domain::renewal::FailureClass;
 use jiff::Timestamp;
 
 /// The closed list of what a caller can act on.
@@ -97,16 +99,9 @@ pub enum Error {
         /// Its status.
         status: &'static str,
     },
-    /// The provider no longer accepts the sign-in.
-    #[error("{connector} ended the sign-in of {label}: {reason}")]
-    Reauthorize {
-        /// The connector's name.
-        connector: String,
-        /// Its label.
-        label: String,
-        /// Why.
-        reason: String,
-    },
+    /// A connection's tokens could not be renewed.
+    #[error("{}", .0.message)]
+    Renewal(Box<ConnectionTrouble>),
     /// A key did not pass its test.
     #[error("{message}")]
     KeyRefused {
@@ -136,6 +131,14 @@ pub enum Error {
     /// The return from the browser did not lead on.
     #[error("{0}")]
     Return(ReturnRefused),
+    /// The provider does not know the redirect.
+    #[error("{connector} does not know the redirect of this sign-in")]
+    RedirectMismatch {
+        /// The connector's name.
+        connector: String,
+        /// The exact redirect to register there.
+        register: String,
+    },
     /// The provider has a problem of its own.
     #[error("{connector} has a problem of its own (status {status})")]
     ProviderTrouble {
@@ -211,10 +214,15 @@ impl Error {
             Self::File(_) => ErrorKind::InvalidInput,
             Self::Unreadable { .. } => ErrorKind::KeyLost,
             Self::NotUsable { .. } | Self::Declined { .. } => ErrorKind::PermissionDenied,
-            Self::Reauthorize { .. } => ErrorKind::ReauthorizationRequired,
-            Self::KeyRefused { .. } | Self::Provider { .. } | Self::Malformed { .. } | Self::Return(_) => {
-                ErrorKind::ProviderRejected
+            Self::Renewal(trouble) => renewal_kind(trouble.class),
+            Self::Provider { error, .. } | Self::Return(ReturnRefused::Provider(error)) if passes(error) => {
+                ErrorKind::UpstreamUnavailable
             }
+            Self::KeyRefused { .. }
+            | Self::Provider { .. }
+            | Self::RedirectMismatch { .. }
+            | Self::Malformed { .. }
+            | Self::Return(_) => ErrorKind::ProviderRejected,
             Self::OtherAccount { .. } => ErrorKind::Conflict,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::Http(HttpError::Blocked { .. }) => ErrorKind::PermissionDenied,
@@ -242,13 +250,14 @@ impl Error {
             Self::Return(ReturnRefused::Denied) => Some("authorization_denied"),
             Self::Return(ReturnRefused::Expired) => Some("authorization_expired"),
             Self::Return(ReturnRefused::WrongIssuer) => Some("wrong_issuer"),
+            Self::Return(ReturnRefused::WrongSignature) => Some("wrong_signature"),
+            Self::Return(ReturnRefused::Unusable { .. }) => Some("answer_unusable"),
             Self::Provider { error, .. } if error.code == "invalid_client" => Some("invalid_client"),
-            Self::Provider { error, .. } if error.code == "redirect_uri_mismatch" => {
-                Some("redirect_uri_mismatch")
-            }
+            Self::RedirectMismatch { .. } => Some("redirect_uri_mismatch"),
             Self::OtherAccount { .. } => Some("other_account"),
             Self::WrongPassphrase => Some("wrong_passphrase"),
             Self::WrongRecoveryKey => Some("wrong_recovery_key"),
+            Self::Renewal(trouble) => Some(trouble.class.word()),
             Self::Recent(failure) => failure.word,
             _ => None,
         }
@@ -261,6 +270,7 @@ impl Error {
             Self::Vault(trouble) => trouble.fix(),
             Self::KeyRefused { hint, .. } => return hint.clone(),
             Self::Recent(failure) => return failure.hint.clone(),
+            Self::Renewal(trouble) => return Some(trouble.hint.clone()),
             Self::Locked => "Unlock Hearthkey in its window, or with: hearthkey unlock",
             Self::WrongPassphrase => {
                 "Try again. If you made a recovery kit, it opens the vault as well: hearthkey unlock --recovery FILE"
@@ -273,7 +283,6 @@ impl Error {
             Self::OtherAccount { .. } => {
                 "Sign in with the same account, or connect the other one as a new connection."
             }
-            Self::Reauthorize { .. } => "Reconnect to sign in again.",
             Self::Return(ReturnRefused::Denied) => "Start again whenever you like; nothing was saved.",
             Self::Return(ReturnRefused::Expired) => "Start again, and approve within ten minutes.",
             Self::Return(ReturnRefused::WrongIssuer) => {
@@ -282,11 +291,17 @@ impl Error {
             Self::Provider { error, .. } if error.code == "invalid_client" => {
                 "Check the client ID and client secret against the service's page for your client."
             }
-            Self::Provider { error, .. } if error.code == "redirect_uri_mismatch" => {
-                "Register exactly the redirect that the dialog shows."
+            Self::RedirectMismatch { register, .. } => {
+                return Some(format!("Register exactly this redirect there: {register}"));
             }
-            Self::Http(HttpError::Blocked { .. }) => "The hosts of a connection are fixed when it is made.",
-            Self::Http(_) | Self::ProviderTrouble { .. } => "Check the network, then try again.",
+            Self::Provider { error, .. } | Self::Return(ReturnRefused::Provider(error)) if passes(error) => {
+                "Nothing is wrong here. Wait a little, then try again."
+            }
+            Self::Http(HttpError::Blocked { .. }) => {
+                "The hosts of a connection are fixed when it is made, and private addresses are allowed only where you typed one."
+            }
+            Self::ProviderTrouble { .. } => "Nothing is wrong here. Wait a little, then try again.",
+            Self::Http(_) => "Check the network, then try again.",
             Self::RateLimited { .. } => "Wait a little, then try again.",
             Self::Store(StoreError::DiskFull) => "Free some space on the disk, then try again.",
             Self::Store(StoreError::LabelTaken { .. }) => "Choose another name.",
@@ -301,6 +316,20 @@ impl Error {
             _ => return None,
         };
         Some(text.to_owned())
+    }
+}
+
+/// Whether a provider's error is one of its own troubles, which pass.
+fn passes(error: &ProviderError) -> bool {
+    FailureClass::of_code(&error.code, &[]) == FailureClass::ProviderTrouble
+}
+
+fn renewal_kind(class: FailureClass) -> ErrorKind {
+    match class {
+        _ if class.ends_sign_in() => ErrorKind::ReauthorizationRequired,
+        FailureClass::RateLimited => ErrorKind::RateLimited,
+        FailureClass::ProviderTrouble | FailureClass::Unreachable => ErrorKind::UpstreamUnavailable,
+        _ => ErrorKind::ProviderRejected,
     }
 }
 

@@ -8,6 +8,7 @@ mod activity;
 pub mod authorize;
 pub mod blobs;
 pub mod changes;
+pub mod clients;
 mod codec;
 pub mod connections;
 pub mod credentials;
@@ -23,7 +24,7 @@ mod outgoing;
 pub mod passphrase;
 pub mod portable;
 pub mod recovery;
-mod refresh;
+pub mod refresh;
 pub mod rotation;
 pub mod safety;
 mod tokens;
@@ -31,7 +32,7 @@ mod upkeep;
 pub mod vault_gate;
 pub mod workspaces;
 
-use authorize::Flows;
+use authorize::{Flows, Parked};
 use blobs::Blobs;
 use changes::Changes;
 use hearthkey_connectors::Catalog;
@@ -41,7 +42,7 @@ use hearthkey_domain::ports::{
 };
 use jiff::Timestamp;
 use lock::Doors;
-use refresh::Lanes;
+use refresh::{Lanes, Schedule};
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use upkeep::Upkeep;
@@ -127,7 +128,11 @@ pub struct Hearthkey {
     doors: Doors,
     upkeep: Upkeep,
     flows: Flows,
+    parked: Parked,
+    /// Set once the sign-ins of the last owner go on.
+    resumed: tokio::sync::OnceCell<()>,
     lanes: Lanes,
+    schedule: Schedule,
     changes: Changes,
     blobs: Blobs,
     /// Work that must end even when its caller goes away: token exchanges and refreshes.
@@ -146,7 +151,10 @@ impl Hearthkey {
             doors: Doors::default(),
             upkeep: Upkeep::default(),
             flows: Flows::default(),
+            parked: Parked::default(),
+            resumed: tokio::sync::OnceCell::new(),
             lanes: Lanes::default(),
+            schedule: Schedule::default(),
             changes: Changes::default(),
             blobs: Blobs::default(),
             unhurried: TaskTracker::new(),
@@ -183,6 +191,9 @@ impl Hearthkey {
         if self.lanes.hold_tokens() {
             self.store_all_unsaved().await;
         }
+        self.finish_parked().await;
+        self.forget_replaced().await;
+        self.renew_due().await;
         self.blobs.forget_old(self.now());
         self.keep_up().await;
     }
@@ -192,6 +203,7 @@ impl Hearthkey {
         self.unhurried.close();
         self.unhurried.wait().await;
         self.store_all_unsaved().await;
+        self.forget_replaced().await;
     }
 
     /// Whether someone waits for something of this process: a sign-in, an exchange, a removal that can still be undone, or a

@@ -1,21 +1,23 @@
 //! Telling a person outside any window that a connection needs them, and doing what the notice's button says.
 
 use crate::authorize::Wish;
+use crate::refresh::ConnectionTrouble;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::activity::Door;
 use hearthkey_domain::connection::Connection;
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::{Notice, NoticeAnswer};
+use hearthkey_domain::renewal::Remedy;
 use std::sync::Arc;
 
 impl Hearthkey {
     /// Tells the person that a connection needs them, and why. Returns at once; what they choose is done in a task of its own.
-    pub(crate) fn tell_person(self: &Arc<Self>, connection: &Connection, reason: &str) {
-        let signs_in = connection.oauth.is_some();
+    pub(crate) fn tell_person(self: &Arc<Self>, connection: &Connection, trouble: &ConnectionTrouble) {
+        let signs_in = trouble.remedy == Remedy::Reconnect;
         let notice = Notice {
             about: connection.id.to_string(),
             title: format!("{} needs you", connection.label),
-            body: format!("{}: {reason}", self.connector_name(connection)),
+            body: format!("{}.", trouble.message),
             action: if signs_in { "Reconnect" } else { "Open Hearthkey" }.to_owned(),
         };
         let (workspace, id) = (connection.workspace, connection.id);
@@ -25,7 +27,7 @@ impl Hearthkey {
             match notices.show(notice).await {
                 Ok(NoticeAnswer::Chosen) => {
                     if let Some(app) = app.upgrade() {
-                        app.answer_notice(workspace, id).await;
+                        app.answer_notice(workspace, id, signs_in).await;
                     }
                 }
                 Ok(NoticeAnswer::Gone) => {}
@@ -41,12 +43,10 @@ impl Hearthkey {
     }
 
     /// Begins the sign-in that the notice's button promised, else brings the window to the front.
-    async fn answer_notice(self: &Arc<Self>, workspace: WorkspaceId, id: ConnectionId) {
-        if let Err(error) = self.sign_in_anew(workspace, id).await {
-            tracing::info!(kind = ?error.kind(), "a notice's sign-in could not be begun; the window is shown");
-            if let Err(reason) = self.ports.host.show_window() {
-                tracing::info!(reason, "there is no window to show");
-            }
+    async fn answer_notice(self: &Arc<Self>, workspace: WorkspaceId, id: ConnectionId, signs_in: bool) {
+        let begun = signs_in && self.sign_in_anew(workspace, id).await.is_ok();
+        if !begun && let Err(reason) = self.ports.host.show_window() {
+            tracing::info!(reason, "there is no window to show");
         }
     }
 

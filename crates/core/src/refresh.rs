@@ -1,74 +1,108 @@
-//! Renewing tokens: one at a time per connection, in a task of its own, used only once they are stored.
+//! Renewing tokens: one at a time per connection, in a task of its own, written down before it is asked for and used only once
+//! it is stored.
 //!
-//! Nothing here deletes a refresh token.
+//! Nothing here deletes a refresh token, and an access token that still lives keeps serving.
+
+mod attempt;
+mod failure;
+mod schedule;
+mod trouble;
+mod unsaved;
 
 use crate::changes::Topic;
-use crate::error::Failure;
-use crate::oauth::{ActingClient, TokenFailure};
-use crate::tokens::{Opened, Sealing, granted};
+use crate::tokens::Opened;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::activity::Deed;
-use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
+use hearthkey_domain::connection::{Connection, Status};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
-use hearthkey_domain::ports::{CredentialRow, StoreError};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) use schedule::Schedule;
+pub use trouble::{ConnectionTrouble, Outlook};
+use unsaved::Unsaved;
 
 /// Why a credential is renewed.
 #[derive(Clone, Copy)]
 enum Occasion {
-    /// The access token has ended.
+    /// Somebody wants to use it, and the access token has ended.
     Ended,
     /// The provider refused the access token of this version.
     Refused { version: u64 },
+    /// Its time has come.
+    Due,
+    /// A person asks for it, and has seen this version.
+    Asked { version: u64 },
 }
-
-/// After a failed refresh, how long callers get its answer instead of a new attempt.
-const COOL_DOWN: SignedDuration = SignedDuration::from_secs(10);
 
 /// What whoever is in a connection's lane leaves for the next.
 #[derive(Default)]
 pub(crate) struct LaneNotes {
-    /// The last refresh failed, and when.
-    failed: Option<(Timestamp, Failure)>,
     /// New tokens that could not be stored: the only copy, until they can.
     unsaved: Option<Unsaved>,
-}
-
-/// New tokens that are sealed and not stored. No key is retired meanwhile.
-struct Unsaved {
-    grant: OAuthGrant,
-    row: CredentialRow,
-    _sealing: Sealing,
 }
 
 type Lane = Arc<tokio::sync::Mutex<LaneNotes>>;
 
 /// One lane per connection, in which refreshes and the removal stand in line.
 #[derive(Default)]
-pub(crate) struct Lanes(Mutex<HashMap<ConnectionId, Lane>>);
+pub(crate) struct Lanes {
+    lanes: Mutex<HashMap<ConnectionId, Lane>>,
+    /// Whose credential of which version has worked.
+    worked: Mutex<HashMap<ConnectionId, Worked>>,
+}
+
+/// A credential that was accepted.
+#[derive(Clone, Copy)]
+struct Worked {
+    workspace: WorkspaceId,
+    version: u64,
+    /// Whether the one before it was forgotten.
+    told: bool,
+}
 
 impl Lanes {
     pub(crate) fn of(&self, id: ConnectionId) -> Lane {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(id).or_default())
     }
 
     /// The connections that have one.
     fn ids(&self) -> Vec<ConnectionId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Whether a lane holds tokens that are not stored.
     pub(crate) fn hold_tokens(&self) -> bool {
-        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.values().any(|lane| lane.try_lock().is_ok_and(|notes| notes.unsaved.is_some()))
     }
 
     pub(crate) fn close(&self, id: ConnectionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.worked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    fn with_worked<T>(&self, change: impl FnOnce(&mut HashMap<ConnectionId, Worked>) -> T) -> T {
+        change(&mut self.worked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Opened {
+    /// Whether the access token has ended, or its end cannot be trusted: the clock was set back behind its beginning.
+    fn has_ended(&self, now: Timestamp) -> bool {
+        let untrusted = self.connection.oauth.as_ref().is_some_and(|g| g.renewal.is_from_the_future(now));
+        self.has_surely_ended(now) || (untrusted && matches!(self.credential, Credential::OAuth2(_)))
+    }
+
+    fn has_surely_ended(&self, now: Timestamp) -> bool {
+        matches!(&self.credential, Credential::OAuth2(tokens) if tokens.is_expired(now))
+    }
+
+    fn is_renewable(&self) -> bool {
+        matches!(&self.credential, Credential::OAuth2(TokenSet { refresh_token: Some(_), .. }))
     }
 }
 
@@ -81,28 +115,82 @@ impl Hearthkey {
         id: ConnectionId,
     ) -> Result<Opened, Error> {
         let opened = checked(self.open_credential(workspace, id).await?)?;
-        match &opened.credential {
-            Credential::OAuth2(tokens) if tokens.is_expired(self.now()) => {
-                self.renew(caller, workspace, id, Occasion::Ended).await
-            }
-            _ => Ok(opened),
+        if opened.has_ended(self.now()) {
+            return self.renew(caller, workspace, id, Occasion::Ended).await;
         }
+        Ok(opened)
     }
 
     /// After the provider refused an access token: the credential renewed, by this call or one that ran meanwhile. `None`
-    /// when it cannot be renewed.
+    /// when it cannot be renewed, or this provider's refusal says nothing about the token.
     pub(crate) async fn after_refusal(
         self: &Arc<Self>,
         caller: &Caller,
         refused: &Opened,
     ) -> Result<Option<Opened>, Error> {
-        match &refused.credential {
-            Credential::OAuth2(TokenSet { refresh_token: Some(_), .. }) => {
-                let Connection { workspace, id, .. } = refused.connection;
-                let occasion = Occasion::Refused { version: refused.version };
-                self.renew(caller, workspace, id, occasion).await.map(Some)
+        let says_so = self.refresh_rules(&refused.connection).is_none_or(|rules| rules.on_401 != Some(false));
+        if !says_so || !refused.is_renewable() {
+            return Ok(None);
+        }
+        let Connection { workspace, id, .. } = refused.connection;
+        let occasion = Occasion::Refused { version: refused.version };
+        self.renew(caller, workspace, id, occasion).await.map(Some)
+    }
+
+    /// Renews a connection's tokens now, whatever their age and whatever failed before.
+    ///
+    /// # Errors
+    /// No such connection, one with a key, one that is paused or being removed, or what the provider said
+    /// ([`Error::Renewal`]).
+    pub async fn refresh_connection(
+        self: &Arc<Self>,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<Connection, Error> {
+        let found = self.find(caller, name).await?;
+        let refuse = |expected: String| Err(Error::Input { field: "connection".into(), expected });
+        let Some(grant) = &found.oauth else {
+            return refuse(format!("{} is connected with a key, which is not renewed", found.label));
+        };
+        if !grant.renewable && grant.expires_at.is_none_or(|end| self.now() < end) {
+            let name = self.connector_name(&found);
+            return refuse(format!("{name} gave no way to renew {}: reconnect before it ends", found.label));
+        }
+        let opened = checked(self.open_credential(found.workspace, found.id).await?)?;
+        let occasion = Occasion::Asked { version: opened.version };
+        Ok(self.renew(caller, found.workspace, found.id, occasion).await?.connection)
+    }
+
+    /// Notes that a credential was accepted: the one before it is needed no more. Nobody waits for this.
+    pub(crate) fn note_worked(&self, opened: &Opened) {
+        let Connection { workspace, id, .. } = opened.connection;
+        let version = opened.version;
+        if opened.is_renewable() {
+            self.lanes.with_worked(|worked| {
+                let known = worked.entry(id).or_insert(Worked { workspace, version, told: false });
+                if known.version != version {
+                    *known = Worked { workspace, version, told: false };
+                }
+            });
+        }
+    }
+
+    /// Forgets the credentials before those that have worked. Called with every tick, and before the process ends.
+    pub(crate) async fn forget_replaced(&self) {
+        let untold = |worked: &mut HashMap<ConnectionId, Worked>| {
+            worked.iter().filter(|(_, worked)| !worked.told).map(|(id, worked)| (*id, *worked)).collect()
+        };
+        let found: Vec<(ConnectionId, Worked)> = self.lanes.with_worked(untold);
+        for (id, Worked { workspace, version, .. }) in found {
+            if let Err(error) = self.ports.store.forget_previous(workspace, id, version).await {
+                tracing::warn!(%error, "tokens of earlier could not be forgotten");
+                return;
             }
-            _ => Ok(None),
+            self.lanes.with_worked(|worked| {
+                if let Some(known) = worked.get_mut(&id) {
+                    known.told |= known.version == version;
+                }
+            });
         }
     }
 
@@ -120,7 +208,7 @@ impl Hearthkey {
     }
 
     async fn renew_in_lane(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         workspace: WorkspaceId,
         id: ConnectionId,
@@ -129,184 +217,64 @@ impl Hearthkey {
         let lane = self.lanes.of(id);
         let mut notes = lane.lock().await;
         // What was true outside the lane may have been changed by whoever was in it before.
-        let mut opened = checked(self.open_credential(workspace, id).await?)?;
-        if self.store_unsaved(caller, &opened.connection, &mut notes).await? {
-            opened = checked(self.open_credential(workspace, id).await?)?;
-        }
-        let renewed_meanwhile = match (&opened.credential, occasion) {
-            (Credential::OAuth2(tokens), Occasion::Ended) => !tokens.is_expired(self.now()),
-            (_, Occasion::Refused { version }) => opened.version != version,
-            (Credential::Keys(_), _) => true,
+        let open = || async {
+            let opened = self.open_credential(workspace, id).await?;
+            // A paused one is kept alive.
+            if matches!(occasion, Occasion::Due) { Ok(opened) } else { checked(opened) }
         };
-        if renewed_meanwhile {
+        let mut opened = open().await?;
+        if self.store_unsaved(caller, &opened.connection, &mut notes).await? {
+            opened = open().await?;
+        }
+        if opened.connection.oauth.is_none() {
             return Ok(opened);
         }
-        if let Status::NeedsReconnect { reason } = &opened.connection.status {
-            let (connector, reason) = (self.connector_name(&opened.connection), reason.clone());
-            return Err(Error::Reauthorize { connector, label: opened.connection.label, reason });
+        let mut state = self.ports.store.refresh_state(workspace, id).await?;
+        state.spent = state.spent.filter(|spent| spent.version == opened.version);
+        let now = self.now();
+        let needed = match occasion {
+            Occasion::Ended if state.spent.is_some() => opened.has_surely_ended(now),
+            Occasion::Ended => opened.has_ended(now),
+            Occasion::Refused { version } | Occasion::Asked { version } => opened.version == version,
+            Occasion::Due => self.is_due(&opened, state.spent.is_some(), now).await?,
+        };
+        if !needed {
+            return Ok(opened);
         }
-        if let Some((at, failure)) = &notes.failed
-            && at.duration_until(self.now()).abs() < COOL_DOWN
+        if !matches!(occasion, Occasion::Asked { .. })
+            && let Some(trouble) = self.rests(&opened.connection, now)
         {
-            return Err(Error::Recent(failure.clone()));
+            return Err(Error::Renewal(Box::new(trouble)));
         }
-        let outcome = self.refresh(caller, opened, &mut notes).await;
-        notes.failed = outcome.as_ref().err().map(|error| (self.now(), Failure::from(error)));
+        let outcome = self.refresh(caller, opened, state, &mut notes).await;
         self.changes.tell(Topic::Connections);
         outcome
     }
 
-    async fn refresh(&self, caller: &Caller, opened: Opened, notes: &mut LaneNotes) -> Result<Opened, Error> {
-        let Opened { connection, credential, policy, version } = opened;
-        let (Credential::OAuth2(previous), Some(grant)) = (credential, connection.oauth.clone()) else {
-            return Err(Error::Internal("a refresh was asked of a connection without tokens"));
-        };
-        let name = self.connector_name(&connection);
-        let Some(refresh_token) = &previous.refresh_token else {
-            let reason = "its time is over, and the service gave no way to renew it".to_owned();
-            return Err(self.ended(caller, connection, reason).await);
-        };
-        let client = self.acting_client(connection.workspace, &grant, policy).await?;
-        // A reply that cannot be written down would cost the token that was spent on it.
-        self.check_room().await?;
-        let vault = self.vault().await?;
-        let tokens = match self.exchange_refresh(&client, refresh_token, &grant.scopes_granted).await {
-            Ok(reply) => reply.succeeding(previous),
-            Err(failure) if failure.is_permanent() => {
-                return Err(self.ended(caller, connection, failure.reason()).await);
-            }
-            Err(failure) => {
-                let transient = matches!(failure, TokenFailure::Http(_) | TokenFailure::Status(_));
-                let error = failure.into_error(&name);
-                let message = error.to_string();
-                let status = (!transient).then(|| Status::Error { message: message.clone() });
-                self.note_failure(caller, &connection, message, status).await;
-                return Err(error);
-            }
-        };
-        let ActingClient { server, policy, .. } = client;
-        let (grant, version) = (granted(grant, &tokens), version + 1);
-        let credential = Credential::OAuth2(tokens);
-        let sealing = self.sealing_since(&vault).await?;
-        let row = match sealing.credential(&connection, version, server.issuer, &policy, &credential) {
-            // Its workspace was destroyed meanwhile: nobody is left to hold these.
-            Err(error @ Error::NotFound { .. }) => {
-                drop(sealing);
-                self.give_back(&connection, policy, &credential).await;
-                return Err(error);
-            }
-            other => other?,
-        };
-        // Whatever goes wrong from here on, they are still there.
-        notes.unsaved = Some(Unsaved { grant, row, _sealing: sealing });
-        let connection = self.store_renewed(caller, connection, notes).await?;
-        // Disconnected meanwhile, it is stored - for the removal - and used no more.
-        checked(Opened { connection, credential, policy, version })
-    }
-
-    /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and neither a rename
-    /// that came between nor a full disk must cost them.
-    async fn store_renewed(
-        &self,
-        caller: &Caller,
-        mut connection: Connection,
-        notes: &mut LaneNotes,
-    ) -> Result<Connection, Error> {
-        let (workspace, id) = (connection.workspace, connection.id);
-        loop {
-            let Some(Unsaved { grant, row, .. }) = &notes.unsaved else {
-                return Err(Error::Internal("there was nothing to store"));
-            };
-            if connection.is_usable() {
-                connection.status = Status::Active;
-            }
-            connection.last_refreshed_at = Some(self.now());
-            connection.oauth = Some(grant.clone());
-            let entry = self.entry_for(caller, &connection, Deed::Refreshed, "");
-            match self.ports.store.replace_credential(connection.clone(), row.clone(), entry).await {
-                Err(StoreError::Conflict) => {
-                    let stored = self.ports.store.credential(workspace, id).await?;
-                    let fresh = self.ports.store.connection(workspace, id).await?;
-                    match (stored, fresh) {
-                        (Some(stored), Some(fresh)) if stored.version + 1 == row.version => {
-                            connection = fresh
-                        }
-                        // Something newer is there, or the connection is gone.
-                        _ => {
-                            notes.unsaved = None;
-                            return Err(StoreError::Conflict.into());
-                        }
-                    }
-                }
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    notes.unsaved = None;
-                    connection.version += 1;
-                    return Ok(connection);
-                }
-            }
+    /// Why a connection is not tried now: its sign-in has ended, or it failed a moment ago.
+    fn rests(&self, connection: &Connection, now: Timestamp) -> Option<ConnectionTrouble> {
+        if let Status::NeedsReconnect { .. } = connection.status {
+            return self.outlook(connection).trouble;
         }
+        let held = connection.oauth.as_ref()?.renewal.held(now)?;
+        Some(self.trouble(connection, held.class, &held.message, Some(held.not_before)))
     }
 
-    /// Stores what an earlier refresh could not. True if there was something.
-    pub(crate) async fn store_unsaved(
+    /// What the connector's manifest says about renewing.
+    fn refresh_rules(&self, connection: &Connection) -> Option<&hearthkey_connectors::manifest::Refresh> {
+        let manifest = self.catalog.get(&connection.connector)?;
+        Some(&manifest.method(Some(&connection.method))?.oauth2.as_ref()?.refresh)
+    }
+
+    /// What a renewal writes into the history: what a person or program waited for, and what ends a row of failures.
+    fn renewed_entry(
         &self,
         caller: &Caller,
         connection: &Connection,
-        notes: &mut LaneNotes,
-    ) -> Result<bool, Error> {
-        if notes.unsaved.is_none() {
-            return Ok(false);
-        }
-        self.store_renewed(caller, connection.clone(), notes).await.map(|_| true)
-    }
-
-    /// Tries again to store what earlier refreshes could not. Called with every tick, and before the process ends.
-    pub(crate) async fn store_all_unsaved(&self) {
-        let caller = Caller::background();
-        let Ok(workspaces) = self.ports.store.workspaces().await else { return };
-        for id in self.lanes.ids() {
-            let lane = self.lanes.of(id);
-            let Ok(mut notes) = lane.try_lock() else { continue };
-            if notes.unsaved.is_none() {
-                continue;
-            }
-            for row in &workspaces {
-                if let Ok(Some(connection)) = self.ports.store.connection(row.workspace.id, id).await
-                    && let Err(error) = self.store_unsaved(&caller, &connection, &mut notes).await
-                {
-                    tracing::warn!(kind = ?error.kind(), "renewed tokens could still not be stored");
-                }
-            }
-        }
-    }
-
-    /// The provider ended the sign-in: says so on the connection, and keeps everything.
-    async fn ended(&self, caller: &Caller, connection: Connection, reason: String) -> Error {
-        let status = Status::NeedsReconnect { reason: reason.clone() };
-        self.note_failure(caller, &connection, reason.clone(), Some(status)).await;
-        Error::Reauthorize { connector: self.connector_name(&connection), label: connection.label, reason }
-    }
-
-    /// Writes a failed refresh down. That this fails as well is not what the caller has to hear.
-    async fn note_failure(
-        &self,
-        caller: &Caller,
-        connection: &Connection,
-        message: String,
-        status: Option<Status>,
-    ) {
-        let entry = self.entry_for(caller, connection, Deed::RefreshFailed, message);
-        let noted = self.amend(connection, Some(entry), |connection| {
-            if let Some(status) = &status
-                && connection.is_usable()
-            {
-                connection.status = status.clone();
-            }
-        });
-        if let Err(error) = noted.await {
-            tracing::warn!(kind = ?error.kind(), "a failed refresh could not be written down");
-        }
+    ) -> Option<hearthkey_domain::activity::Activity> {
+        let routine = caller.door == hearthkey_domain::activity::Door::Background
+            && connection.oauth.as_ref().is_none_or(|grant| grant.renewal.cool_down.is_none());
+        (!routine).then(|| self.entry_for(caller, connection, Deed::Refreshed, ""))
     }
 }
 

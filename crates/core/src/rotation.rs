@@ -68,7 +68,10 @@ impl Hearthkey {
             }
             let left = self.ports.store.retiring_rows(row.workspace.id, 1).await?;
             let name = match left.first().map(|row| &row.place) {
-                Some(SealedPlace::Credential { connection, .. }) => {
+                Some(
+                    SealedPlace::Credential { connection, .. }
+                    | SealedPlace::PreviousCredential { connection, .. },
+                ) => {
                     let found = self.ports.store.connection(row.workspace.id, *connection).await?;
                     found.map_or_else(|| connection.to_string(), |connection| connection.label)
                 }
@@ -200,7 +203,7 @@ impl Hearthkey {
                 if let Some(anew) = self.rewrap(&vault, workspace, &row).await {
                     rewrapped.push((row, anew));
                 } else {
-                    forgotten |= self.forget_stray_client(workspace, &row).await?;
+                    forgotten |= self.forget_stray(workspace, &row).await?;
                 }
             }
             if rewrapped.is_empty() && forgotten {
@@ -215,8 +218,14 @@ impl Hearthkey {
         }
     }
 
-    /// Removes a client whose secret nobody can use: no row says what server it is for, and no connection was made with it.
-    async fn forget_stray_client(&self, workspace: WorkspaceId, row: &SealedRow) -> Result<bool, Error> {
+    /// Removes what nobody can use: a client of which no row says what server it is for and with which no connection was made,
+    /// and the credential before a connection's newest, which is only a second chance.
+    async fn forget_stray(&self, workspace: WorkspaceId, row: &SealedRow) -> Result<bool, Error> {
+        if let SealedPlace::PreviousCredential { connection, version, .. } = row.place {
+            self.ports.store.forget_previous(workspace, connection, version + 1).await?;
+            let kept = self.ports.store.refresh_state(workspace, connection).await?.previous;
+            return Ok(kept.is_none());
+        }
         let SealedPlace::ClientSecret { client, .. } = row.place else { return Ok(false) };
         let Some((known, _)) = self.ports.store.client(workspace, client).await? else { return Ok(false) };
         let stray = self.meant(known).await?.is_none();
@@ -230,7 +239,8 @@ impl Hearthkey {
     async fn rewrap(&self, vault: &Vault, workspace: WorkspaceId, row: &SealedRow) -> Option<Sealed> {
         let ws = workspace.to_string();
         let rewrapped = match &row.place {
-            SealedPlace::Credential { connection, version, issuer, policy } => {
+            SealedPlace::Credential { connection, version, issuer, policy }
+            | SealedPlace::PreviousCredential { connection, version, issuer, policy } => {
                 let id = connection.to_string();
                 vault.rewrap(place::credential(&ws, &id, *version, issuer, policy), &row.sealed)
             }

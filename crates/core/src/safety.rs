@@ -4,6 +4,7 @@ use crate::{Error, Hearthkey};
 use hearthkey_domain::key_slot::SlotKind;
 use hearthkey_domain::ports::KeychainProtection;
 use jiff::Timestamp;
+use url::Url;
 
 /// How the vault is protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Safety {
     pub rotation_unfinished: bool,
     /// After how many minutes Hearthkey locks by itself; zero is never.
     pub lock_after_minutes: u32,
+    /// The https page that sends browsers on to the app, where one is set.
+    pub bounce: Option<Url>,
     /// The file in which the keychain keeps the key in clear, where it does.
     pub in_clear: Option<String>,
 }
@@ -55,6 +58,7 @@ impl Hearthkey {
             rotation_due: record.rotation_due,
             rotation_unfinished: workspaces.iter().any(|row| row.retiring_key.is_some()),
             lock_after_minutes: self.lock_after_minutes().await?,
+            bounce: self.bounce().await?,
             in_clear,
         })
     }

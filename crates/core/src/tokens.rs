@@ -1,11 +1,12 @@
 //! Credentials in use: opening and sealing them, and putting them into requests. (Renewing them: [`crate::refresh`].)
 
-use crate::oauth::ActingClient;
+use crate::oauth::{ActingClient, Dialect};
 use crate::vault_gate::place;
 use crate::{Error, Hearthkey, codec};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hearthkey_connectors::Manifest;
+use hearthkey_connectors::manifest::OAuth2;
 use hearthkey_domain::Secret;
 use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::connection::{Connection, OAuthGrant};
@@ -13,6 +14,7 @@ use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::CredentialRow;
+use hearthkey_domain::renewal::Renewal;
 use hearthkey_domain::sealed::{SealContext, Sealed};
 use hearthkey_domain::server::AuthorizationServer;
 use hearthkey_vault::{SealError, Vault};
@@ -46,6 +48,17 @@ impl Sealing {
     pub(crate) fn seal(&self, place: SealContext<'_>, secret: &Secret) -> Result<Sealed, Error> {
         let sealed = self.vault.seal(place, secret.expose().as_bytes());
         sealed.map_err(|_| Error::Internal("a secret could not be sealed"))
+    }
+
+    /// Seals a client's secret for its row, where it has one.
+    pub(crate) fn client_secret(
+        &self,
+        client: &Client,
+        secret: Option<&Secret>,
+    ) -> Result<Option<Sealed>, Error> {
+        let (ws, row) = (client.workspace.to_string(), client.id.to_string());
+        let place = place::client_secret(&ws, &row, &client.server, &client.policy);
+        secret.map(|secret| self.seal(place, secret)).transpose()
     }
 
     /// Seals a credential for its row.
@@ -85,24 +98,36 @@ impl Hearthkey {
         let missing = || Error::NotFound { what: "connection", name: id.to_string() };
         let connection = self.ports.store.connection(workspace, id).await?.ok_or_else(missing)?;
         let row = self.ports.store.credential(workspace, id).await?.ok_or_else(missing)?;
-        let unreadable = || Error::Unreadable { what: "credential", name: connection.label.clone() };
-        let (ws, conn) = (workspace.to_string(), id.to_string());
+        let credential = self.open_row(&connection, &row).await?;
+        let unreadable = |_| Error::Unreadable { what: "credential", name: connection.label.clone() };
+        let policy = row.policy.parse().map_err(unreadable)?;
+        Ok(Opened { credential, connection, policy, version: row.version })
+    }
+
+    /// A credential of a connection, its newest or the one before.
+    pub(crate) async fn open_row(
+        &self,
+        connection: &Connection,
+        row: &CredentialRow,
+    ) -> Result<Credential, Error> {
+        let unreadable = |_| Error::Unreadable { what: "credential", name: connection.label.clone() };
+        let (ws, conn) = (connection.workspace.to_string(), connection.id.to_string());
         let place = place::credential(&ws, &conn, row.version, &row.issuer, &row.policy);
-        let bytes = self.vault().await?.unseal(place, &row.sealed).map_err(|_| unreadable())?;
-        let policy = row.policy.parse().map_err(|_| unreadable())?;
-        Ok(Opened { credential: codec::decode(&bytes)?, connection, policy, version: row.version })
+        let bytes = self.vault().await?.unseal(place, &row.sealed).map_err(unreadable)?;
+        codec::decode(&bytes)
     }
 
     /// The client of a grant, with its secret opened.
     pub(crate) async fn acting_client(
         &self,
-        workspace: WorkspaceId,
+        connection: &Connection,
         grant: &OAuthGrant,
         policy: EgressPolicy,
     ) -> Result<ActingClient, Error> {
         let (client_id, client_secret) =
-            self.client_credentials(workspace, &grant.client, &grant.server).await?;
-        Ok(ActingClient { server: grant.server.clone(), client_id, client_secret, policy })
+            self.client_credentials(connection.workspace, &grant.client, &grant.server).await?;
+        let dialect = Dialect::of(self.oauth_of_method(&connection.connector, &connection.method));
+        Ok(ActingClient { server: grant.server.clone(), client_id, client_secret, policy, dialect })
     }
 
     /// A client as `server` knows it. Its secret opens only for the server it was typed for.
@@ -158,6 +183,11 @@ impl Hearthkey {
         Ok(Secret::new(text))
     }
 
+    /// The rules of a way to sign in, where this Hearthkey knows it.
+    pub(crate) fn oauth_of_method(&self, connector: &str, method: &str) -> Option<&OAuth2> {
+        self.catalog.get(connector)?.method(Some(method))?.oauth2.as_ref()
+    }
+
     pub(crate) fn connector_name(&self, connection: &Connection) -> String {
         let known = self.catalog.get(&connection.connector);
         known.map_or_else(|| connection.connector.clone(), |manifest| manifest.name.clone())
@@ -188,7 +218,10 @@ pub(crate) fn first_grant(
     tokens: &TokenSet,
 ) -> OAuthGrant {
     let (scopes_granted, expires_at, renewable) = (vec![], None, false);
-    granted(OAuthGrant { server, client, scopes_requested, scopes_granted, expires_at, renewable }, tokens)
+    let renewal = Renewal { refresh_ends_at: tokens.refresh_ends_at, ..Renewal::default() };
+    let grant =
+        OAuthGrant { server, client, scopes_requested, scopes_granted, expires_at, renewable, renewal };
+    granted(grant, tokens)
 }
 
 /// Puts a credential into the headers of a request whose address the policy was checked against. The only place that does.
@@ -206,7 +239,17 @@ pub(crate) fn inject(
         Ok(())
     };
     match credential {
-        Credential::OAuth2(tokens) => put(header::AUTHORIZATION, "Bearer ", &tokens.access_token),
+        Credential::OAuth2(tokens) => {
+            let oauth = manifest.method(Some(method)).and_then(|method| method.oauth2.as_ref());
+            match oauth.and_then(|oauth| oauth.access_token.as_ref()) {
+                Some(own) => {
+                    let name = HeaderName::try_from(&own.header)
+                        .map_err(|_| Error::Internal("a manifest names a header that cannot be sent"))?;
+                    put(name, &own.prefix, &tokens.access_token)
+                }
+                None => put(header::AUTHORIZATION, "Bearer ", &tokens.access_token),
+            }
+        }
         Credential::Keys(keys) => {
             let api_key = manifest.method(Some(method)).and_then(|method| method.api_key.as_ref());
             for injection in api_key.iter().flat_map(|key| &key.inject) {

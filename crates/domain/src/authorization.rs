@@ -3,17 +3,20 @@
 //! The rules of the return live here: one use, ten minutes, the issuer of the flow (RFC 9207). The exchange of the code does
 //! not; it is `core`'s.
 
+mod answer;
+
 use crate::client::ClientChoice;
 use crate::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+pub use answer::{Answer, DeviceGrant, LINK_SCHEME, Strategy, link_redirect, query_of_link, split_address};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use url::Url;
 
 /// A flow that was started here and has not ended. Stored, so that a restart between browser and return loses nothing. Its
-/// `code_verifier` (RFC 7636) is sealed in the same row; its `state` is stored as a digest only.
+/// secret is sealed in the same row: the `code_verifier` (RFC 7636), or the `device_code` (RFC 8628). Its `state` is stored as
+/// a digest only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingAuthorization {
     /// Its identifier.
@@ -28,14 +31,17 @@ pub struct PendingAuthorization {
     pub label: Option<String>,
     /// The connection that is signed in anew, keeping its identifier, label and settings.
     pub reconnect: Option<ConnectionId>,
+    /// Whether it is to become a connection of its own though the account is connected.
+    #[serde(default)]
+    pub second: bool,
     /// The person's answers to the connector's form.
     pub values: BTreeMap<String, String>,
     /// The server the flow began at; nothing in the return can change it.
     pub server: AuthorizationServer,
     /// The client it runs as.
     pub client: ClientChoice,
-    /// The exact redirect that was asked for.
-    pub redirect_uri: Url,
+    /// How its answer comes back.
+    pub answer: Answer,
     /// The scopes asked for.
     pub scopes: Vec<String>,
     /// SHA-256 of `state`, base64url without padding.
@@ -50,11 +56,11 @@ impl PendingAuthorization {
     /// How long a person has to approve.
     pub const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
-    /// Ends the wait with the browser's return, and gives the code to exchange. Consumes the flow: a `state` works once.
+    /// Ends the wait with the browser's return, and gives what is to be exchanged. Consumes the flow: a `state` works once.
     ///
     /// # Errors
     /// [`ReturnRefused`] with the reason, which is shown to the person.
-    pub fn accept(self, callback: Callback, now: Timestamp) -> Result<(Self, Secret), ReturnRefused> {
+    pub fn accept(self, callback: Callback, now: Timestamp) -> Result<(Self, Accepted), ReturnRefused> {
         if now >= self.expires_at {
             return Err(ReturnRefused::Expired);
         }
@@ -67,12 +73,26 @@ impl PendingAuthorization {
             None if self.server.iss_required => return Err(ReturnRefused::WrongIssuer),
             _ => {}
         }
-        match callback.outcome {
-            Ok(code) => Ok((self, code)),
+        let Callback { state, outcome, iss, further } = callback;
+        match outcome {
+            Ok(code) => Ok((self, Accepted { code, state, iss, further })),
             Err(error) if error.code == "access_denied" => Err(ReturnRefused::Denied),
             Err(error) => Err(ReturnRefused::Provider(error)),
         }
     }
+}
+
+/// A return that leads on.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The code to exchange.
+    pub code: Secret,
+    /// `state`, as it came.
+    pub state: Secret,
+    /// `iss`, where given.
+    pub iss: Option<String>,
+    /// What else the service sent.
+    pub further: BTreeMap<String, String>,
 }
 
 /// Why a return from the browser did not lead on.
@@ -88,6 +108,15 @@ pub enum ReturnRefused {
     /// `iss` is not the issuer the flow began at (RFC 9207): the answer of another server.
     #[error("the answer came from another authorization server than the one that was asked")]
     WrongIssuer,
+    /// It does not carry the signature that the service signs its answers with.
+    #[error("the answer is not signed by the service, so nothing of it was used")]
+    WrongSignature,
+    /// It does not say what the connection needs, or says it of another host.
+    #[error("{reason}")]
+    Unusable {
+        /// What is missing or wrong.
+        reason: String,
+    },
     /// The provider's own error.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -121,6 +150,8 @@ pub struct Callback {
     pub outcome: Result<Secret, ProviderError>,
     /// `iss`, where given.
     pub iss: Option<String>,
+    /// What else the service sent. Nothing of it is believed before it was looked at.
+    pub further: BTreeMap<String, String>,
 }
 
 /// Why a query string is not the return of a flow.
@@ -130,6 +161,12 @@ pub enum CallbackError {
     /// Longer than [`Callback::MAX_BYTES`].
     #[error("the address is too long")]
     TooLong,
+    /// It leads elsewhere.
+    #[error("the address is not one a sign-in returns to")]
+    Elsewhere,
+    /// A control character is in it.
+    #[error("the address has a control character in it")]
+    Control,
     /// A parameter is there twice (RFC 6749 section 3.1 forbids it).
     #[error("a parameter is there twice")]
     Duplicate,
@@ -166,14 +203,17 @@ impl Callback {
             (None, Some(error)) => Err(ProviderError::new(&error, take("error_description").as_deref())),
             _ => return Err(CallbackError::NoOutcome),
         };
-        Ok(Self { state, outcome, iss: take("iss") })
+        let iss = take("iss");
+        Ok(Self { state, outcome, iss, further: found })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorization::Strategy;
     use proptest::prelude::*;
+    use url::Url;
 
     fn pending(iss_required: bool) -> PendingAuthorization {
         let url = |text: &str| Url::parse(text).unwrap();
@@ -184,6 +224,7 @@ mod tests {
             method: "oauth".into(),
             label: None,
             reconnect: None,
+            second: false,
             values: BTreeMap::new(),
             server: AuthorizationServer {
                 issuer: "https://honest.example".into(),
@@ -191,11 +232,15 @@ mod tests {
                 token_endpoint: url("https://honest.example/token"),
                 userinfo_endpoint: None,
                 revocation_endpoint: None,
+                device_authorization_endpoint: None,
                 client_authentication: Default::default(),
                 iss_required,
             },
             client: ClientChoice::Bundled { client_id: "hearthkey".into() },
-            redirect_uri: url("http://127.0.0.1:1/oauth/callback"),
+            answer: Answer::Redirect {
+                strategy: Strategy::Loopback,
+                redirect_uri: url("http://127.0.0.1:1/oauth/callback"),
+            },
             scopes: vec![],
             state_digest: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -207,7 +252,7 @@ mod tests {
         let callback = Callback::parse(query).unwrap();
         pending(iss_required)
             .accept(callback, Timestamp::UNIX_EPOCH + after)
-            .map(|(_, code)| code.expose().to_owned())
+            .map(|(_, accepted)| accepted.code.expose().to_owned())
     }
 
     #[test]

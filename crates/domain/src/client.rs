@@ -28,8 +28,19 @@ pub struct Client {
     pub policy: String,
     /// When it was typed here.
     pub created_at: Timestamp,
-    /// Whether a sign-in has succeeded with it. Only then is it used for the next one.
+    /// Whether a sign-in has succeeded with it.
     pub proven: bool,
+    /// Whether it was kept on purpose, before any sign-in.
+    #[serde(default)]
+    pub kept: bool,
+}
+
+impl Client {
+    /// Whether the next sign-in uses it: not what was typed once and never worked.
+    #[must_use]
+    pub fn is_for_use(&self) -> bool {
+        self.proven || self.kept
+    }
 }
 
 /// Which registration an authorization or connection uses.

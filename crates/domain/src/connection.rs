@@ -2,6 +2,7 @@
 
 use crate::client::ClientChoice;
 use crate::ids::{ConnectionId, WorkspaceId};
+use crate::renewal::{ENDS_SOON, FailureClass, Renewal};
 use crate::server::AuthorizationServer;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -38,11 +39,17 @@ pub enum Status {
     NeedsReconnect {
         /// One sentence with the reason.
         reason: String,
+        /// What kind of end it was.
+        #[serde(default = "grant_ended")]
+        class: FailureClass,
     },
     /// The last use failed for another reason.
     Error {
         /// One sentence with the last error.
         message: String,
+        /// What kind of failure it was.
+        #[serde(default = "request_refused")]
+        class: FailureClass,
     },
     /// Paused by the person.
     Paused,
@@ -58,7 +65,34 @@ pub enum Status {
     },
 }
 
+/// Of rows that were written before there were classes.
+fn grant_ended() -> FailureClass {
+    FailureClass::GrantEnded
+}
+
+fn request_refused() -> FailureClass {
+    FailureClass::RequestRefused
+}
+
 impl Status {
+    /// What a failure of this class makes of a connection. `None` for one that passes: the connection stays as it is.
+    #[must_use]
+    pub fn failed(class: FailureClass, reason: String) -> Option<Self> {
+        if class.ends_sign_in() {
+            Some(Self::NeedsReconnect { reason, class })
+        } else if class.needs_person() {
+            Some(Self::Error { message: reason, class })
+        } else {
+            None
+        }
+    }
+
+    /// Whether the provider no longer accepts the credential.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::NeedsReconnect { .. })
+    }
+
     /// The word for this status, as in lists, JSON and the database's index.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -76,7 +110,7 @@ impl Status {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::NeedsReconnect { reason: text } | Self::Error { message: text } => Some(text),
+            Self::NeedsReconnect { reason: text, .. } | Self::Error { message: text, .. } => Some(text),
             _ => None,
         }
     }
@@ -97,6 +131,9 @@ pub struct OAuthGrant {
     pub expires_at: Option<Timestamp>,
     /// Whether a refresh token is held.
     pub renewable: bool,
+    /// When they are renewed next.
+    #[serde(default, skip_serializing_if = "Renewal::is_empty")]
+    pub renewal: Renewal,
 }
 
 /// One authorized account of a connector. Holds no secret: its credential is sealed in a row of its own.
@@ -143,6 +180,49 @@ impl Connection {
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !matches!(self.status, Status::Paused | Status::Deleting { .. })
+    }
+
+    /// Goes on with another client. One that failed because of its client is tried again.
+    pub fn use_client(&mut self, client: ClientChoice) {
+        let Some(grant) = &mut self.oauth else { return };
+        grant.client = client;
+        let of_client = |class| class == FailureClass::ClientRefused;
+        if grant.renewal.cool_down.as_ref().is_some_and(|cool_down| of_client(cool_down.class)) {
+            grant.renewal.cool_down = None;
+        }
+        if matches!(self.status, Status::Error { class, .. } if of_client(class)) {
+            self.status = Status::Active;
+        }
+    }
+
+    /// When its tokens are renewed next; a time that is past where nothing was planned yet. `None` where there is nothing to
+    /// renew, or only the person can. A paused connection is renewed only so that it does not die of it.
+    #[must_use]
+    pub fn refresh_at(&self) -> Option<Timestamp> {
+        let renewal = &self.oauth.as_ref()?.renewal;
+        match self.status {
+            Status::Deleting { .. } | Status::NeedsReconnect { .. } => None,
+            _ if renewal.obtained_at.is_none() => Some(Timestamp::UNIX_EPOCH),
+            Status::Paused => renewal.keep_alive_at,
+            _ => [renewal.refresh_at, renewal.keep_alive_at].into_iter().flatten().min(),
+        }
+    }
+
+    /// Whether its tokens are to be renewed now, a cool-down aside: their time has come, or the clock was set back behind them.
+    #[must_use]
+    pub fn is_refresh_due(&self, now: Timestamp) -> bool {
+        let renewal = self.oauth.as_ref().map(|grant| &grant.renewal);
+        self.refresh_at().is_some_and(|at| at <= now || renewal.is_some_and(|r| r.is_from_the_future(now)))
+    }
+
+    /// Whether its credential ends soon and the person has to act before: it cannot be renewed, or what renews it ends.
+    #[must_use]
+    pub fn is_expiring(&self, now: Timestamp) -> bool {
+        let Some(grant) = &self.oauth else { return false };
+        let working = matches!(self.status, Status::Active | Status::Expiring);
+        let ends = |end: Timestamp| now.duration_until(end) <= ENDS_SOON;
+        working
+            && if grant.renewable { grant.renewal.ends_soon(now) } else { grant.expires_at.is_some_and(ends) }
     }
 }
 
@@ -198,5 +278,39 @@ mod tests {
         for bad in ["", "   ", "a\nb", "conn_01J", &"x".repeat(81)] {
             assert_eq!(parse_label(bad), Err(LabelError), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn rows_from_before_there_were_classes_are_read() {
+        let read = |text: &str| serde_json::from_str::<Status>(text).unwrap();
+        let ended = read(r#"{"status":"needs_reconnect","reason":"it was revoked"}"#);
+        let class = FailureClass::GrantEnded;
+        assert_eq!(ended, Status::NeedsReconnect { reason: "it was revoked".into(), class });
+        let failed = read(r#"{"status":"error","message":"no"}"#);
+        assert_eq!(failed, Status::Error { message: "no".into(), class: FailureClass::RequestRefused });
+    }
+
+    #[test]
+    fn a_failure_that_passes_leaves_the_status_alone() {
+        let words = FailureClass::ALL.map(|class| {
+            let status = Status::failed(class, "why".into());
+            (class.word(), status.as_ref().map(Status::word))
+        });
+        let (reconnect, error) = (Some("needs_reconnect"), Some("error"));
+        assert_eq!(
+            words,
+            [
+                ("grant_ended", reconnect),
+                ("reply_lost", reconnect),
+                ("not_renewable", reconnect),
+                ("client_refused", error),
+                ("request_refused", error),
+                ("rate_limited", None),
+                ("provider_trouble", None),
+                ("unreachable", None),
+                ("malformed", None),
+                ("key_refused", reconnect),
+            ]
+        );
     }
 }

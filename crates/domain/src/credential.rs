@@ -25,6 +25,10 @@ pub struct TokenSet {
     pub expires_at: Option<Timestamp>,
     /// The scopes granted; those requested when the server named none (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
+    /// When the refresh token ends, where the reply said. Not part of what is sealed.
+    pub refresh_ends_at: Option<Timestamp>,
+    /// What the reply told of the connection besides. Not part of what is sealed.
+    pub told: BTreeMap<String, String>,
 }
 
 impl TokenSet {
@@ -58,6 +62,8 @@ mod tests {
             refresh_token: refresh.map(Secret::new),
             expires_at: end.map(|s| Timestamp::from_second(s).unwrap()),
             scopes: vec![],
+            refresh_ends_at: None,
+            told: BTreeMap::new(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod egress;
 pub mod ids;
 pub mod key_slot;
 pub mod ports;
+pub mod renewal;
 pub mod sealed;
 pub mod secret;
 pub mod server;

@@ -15,8 +15,8 @@ use url::Url;
 
 pub use notices::{Notice, NoticeAnswer, Notices};
 pub use store::{
-    CredentialRow, RotationStart, SealedPlace, SealedRow, Store, StoreError, StoreHealth, VaultRecord,
-    VaultSettings, WorkspaceRow,
+    AuthorizationEnd, CredentialRow, RefreshState, RotationStart, SealedPlace, SealedRow, SpentCredential,
+    Store, StoreError, StoreHealth, VaultRecord, VaultSettings, WorkspaceRow,
 };
 
 /// The wall clock.
@@ -215,6 +215,11 @@ pub trait Browser: Send + Sync {
     /// # Errors
     /// A few words when no browser could be started.
     async fn open(&self, address: &Url) -> Result<(), String>;
+
+    /// Whether the person has a browser in this session: not without a display, nor far away.
+    fn is_here(&self) -> bool {
+        true
+    }
 }
 
 /// What is told to the browser tab that returned.
@@ -241,13 +246,15 @@ pub trait RedirectHandler: Send + Sync {
 /// Loopback redirects (RFC 8252 section 7.3).
 #[async_trait]
 pub trait Loopback: Send + Sync {
-    /// Listens on `127.0.0.1` (on `port`, else any free one) for one flow, until its handler says it is over or `until`.
-    /// Requests for other paths are answered with 404 and change nothing.
+    /// Listens on `127.0.0.1` (on `port`, else any free one) for one flow, until its handler says it is over or `until`. The
+    /// redirect's host is written as `host`: `127.0.0.1` or `localhost`. Requests for other hosts or paths are answered and
+    /// change nothing.
     ///
     /// # Errors
     /// A few words when the port cannot be had.
     async fn listen(
         &self,
+        host: &str,
         port: Option<u16>,
         until: Timestamp,
         handler: std::sync::Arc<dyn RedirectHandler>,
@@ -277,6 +284,11 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// A sentence when this kind of process has none.
     fn show_window(&self) -> Result<(), String>;
+
+    /// Whether the system hands the app's own addresses to the owner of this profile, or to one that takes it over.
+    fn receives_links(&self) -> bool {
+        false
+    }
 }
 
 /// How long the OS keychain may take where no prompt is shown.

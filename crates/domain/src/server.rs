@@ -28,6 +28,9 @@ pub struct AuthorizationServer {
     pub userinfo_endpoint: Option<Url>,
     /// RFC 7009.
     pub revocation_endpoint: Option<Url>,
+    /// RFC 8628 section 3.1, where the server has the device grant.
+    #[serde(default)]
+    pub device_authorization_endpoint: Option<Url>,
     /// How a confidential client authenticates.
     #[serde(default)]
     pub client_authentication: ClientAuthentication,

@@ -10,6 +10,7 @@ use hearthkey_api::{Hearthkey, Problem};
 use hearthkey_connectors::{Catalog, ManifestError};
 use hearthkey_core::{Caller, Owner, Ports};
 use hearthkey_domain::activity::Door;
+use hearthkey_domain::authorization::LINK_SCHEME;
 use hearthkey_domain::ports::{Clock, Host, SandboxHost, StoreError};
 use hearthkey_platform::browser::SystemBrowser;
 use hearthkey_platform::entropy::KernelEntropy;
@@ -30,7 +31,8 @@ use tokio_util::task::TaskTracker;
 
 pub use hearthkey_core::OwnerKind;
 pub use hearthkey_platform::clock::SystemClock;
-pub use hearthkey_platform::environment::var;
+pub use hearthkey_platform::environment::{has_browser, var};
+pub use hearthkey_platform::links::is_handled;
 pub use hearthkey_platform::profile::{OwnerNote, Profile, ProfileError, ProfileLock};
 pub use hearthkey_platform::sandbox_process as sandbox;
 pub use hearthkey_platform::{init, signals};
@@ -335,12 +337,29 @@ impl Drop for Open {
 }
 
 /// The host of `hearthkey serve`: gives way when asked, and has no window.
-pub struct ServeHost(pub CancellationToken);
+pub struct ServeHost {
+    ending: CancellationToken,
+    /// Whether the profile is the one that the desktop app opens when the system hands it an address.
+    usual: bool,
+}
+
+impl ServeHost {
+    /// The host of the process that ends with `ending` and owns `profile`.
+    #[must_use]
+    pub fn new(ending: CancellationToken, profile: &Profile) -> Self {
+        Self { ending, usual: Profile::default_dir().is_some_and(|dir| dir == profile.dir()) }
+    }
+}
 
 impl Host for ServeHost {
     fn hand_over(&self) -> Result<(), String> {
-        self.0.cancel();
+        self.ending.cancel();
         Ok(())
+    }
+
+    /// The desktop app that is started for an address takes the profile over.
+    fn receives_links(&self) -> bool {
+        self.usual && is_handled(LINK_SCHEME)
     }
 
     fn show_window(&self) -> Result<(), String> {

@@ -2,9 +2,11 @@
 
 use crate::EngineError;
 use crate::OwnerKind;
-use hearthkey_api::Problem;
 use hearthkey_api::doors::client::{Client, ClientError};
 use hearthkey_api::operations::app::{HandOver, ShowWindow};
+use hearthkey_api::operations::authorizations::Deliver;
+use hearthkey_api::{Problem, SecretInput};
+use hearthkey_domain::Secret;
 use hearthkey_domain::ports::Clock;
 use hearthkey_platform::clock::SystemClock;
 use hearthkey_platform::profile::{Profile, ProfileLock};
@@ -92,11 +94,12 @@ pub enum Claim {
     Shown,
 }
 
-/// Takes a profile for the desktop app: `hearthkey serve` gives way, another desktop app comes to the front.
+/// Takes a profile for the desktop app: `hearthkey serve` gives way, another desktop app comes to the front and is given the
+/// address that the system handed to this one, if there is one.
 ///
 /// # Errors
 /// [`EngineError::InUse`] or [`EngineError::Silent`] when the owner does neither.
-pub async fn claim_for_desktop(profile: &Profile) -> Result<Claim, EngineError> {
+pub async fn claim_for_desktop(profile: &Profile, link: &mut Option<Secret>) -> Result<Claim, EngineError> {
     let clock = SystemClock;
     let deadline = clock.now() + HAND_OVER;
     loop {
@@ -106,6 +109,12 @@ pub async fn claim_for_desktop(profile: &Profile) -> Result<Claim, EngineError> 
         // Asked each time: another `hearthkey serve` may have come between.
         if let Ok(Some(mut client)) = owner(profile).await {
             let refused = matches!(client.call(&HandOver {}).await, Err(ClientError::Problem(_)));
+            if refused && let Some(address) = link.take() {
+                let delivered = client.call(&Deliver { address: SecretInput(address) }).await;
+                if delivered.is_ok() {
+                    return Ok(Claim::Shown);
+                }
+            }
             if refused && client.call(&ShowWindow {}).await.is_ok() {
                 return Ok(Claim::Shown);
             }

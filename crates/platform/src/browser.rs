@@ -24,6 +24,10 @@ impl Browser for SystemBrowser {
             .map_err(|_| "the browser could not be started".to_owned())?
             .map_err(|error| format!("no browser could be started ({})", error.kind()))
     }
+
+    fn is_here(&self) -> bool {
+        environment::has_browser()
+    }
 }
 
 fn check(address: &Url) -> Result<(), String> {

@@ -17,6 +17,13 @@ pub fn has_display() -> bool {
     cfg!(any(windows, target_os = "macos")) || var("WAYLAND_DISPLAY").is_some() || var("DISPLAY").is_some()
 }
 
+/// Whether the person has a browser where this program runs: there is a display, and they did not come over SSH. `BROWSER`
+/// names one wherever they are.
+#[must_use]
+pub fn has_browser() -> bool {
+    var("BROWSER").is_some() || (has_display() && var("SSH_CONNECTION").is_none())
+}
+
 /// The directory of the running program, where its companions are installed as well.
 #[must_use]
 pub fn current_program_dir() -> Option<PathBuf> {

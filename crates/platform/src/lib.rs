@@ -11,6 +11,7 @@ pub mod environment;
 pub mod files;
 pub mod http;
 pub mod keychain;
+pub mod links;
 pub mod loopback;
 pub mod notices;
 mod process;

@@ -62,17 +62,18 @@ impl Default for LoopbackRedirects {
 impl Loopback for LoopbackRedirects {
     async fn listen(
         &self,
+        host: &str,
         port: Option<u16>,
         until: Timestamp,
         handler: Arc<dyn RedirectHandler>,
     ) -> Result<Url, String> {
         let listener = bind(port).await.map_err(|error| bind_words(port, &error))?;
         let port = listener.local_addr().map_err(|error| bind_words(port, &error))?.port();
-        let redirect = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"))
+        let host = format!("{host}:{port}");
+        let redirect = Url::parse(&format!("http://{host}{PATH}"))
             .map_err(|_| "the redirect address is malformed".to_owned())?;
 
-        let flow =
-            Arc::new(Flow { handler, host: format!("127.0.0.1:{port}"), over: self.all.child_token() });
+        let flow = Arc::new(Flow { handler, host, over: self.all.child_token() });
         let all = self.all.clone();
         tokio::spawn(async move {
             tokio::select! {

@@ -53,6 +53,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/authorizations.paste": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ends a sign-in with the address the browser ended on, or its query alone: for a browser that does not find back. */
+        post: operations["authorizations.paste"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/authorizations.reopen": {
         parameters: {
             query?: never;
@@ -138,6 +155,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Keeps a client without signing in. The next sign-in uses it. */
+        post: operations["clients.add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Asks the service whether it knows a client and its redirect. The secret is not sent. */
+        post: operations["clients.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The clients that are kept, newest first, and those that come with their services. */
+        post: operations["clients.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Removes a client. */
+        post: operations["clients.remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Gives a client a new secret. Its connections go on with it. */
+        post: operations["clients.update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/connections.add": {
         parameters: {
             query?: never;
@@ -183,6 +285,23 @@ export interface paths {
         put?: never;
         /** @description The connections, by label: all of them, or a page. */
         post: operations["connections.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections.refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Renews a connection's tokens now, whatever their age and whatever failed before. */
+        post: operations["connections.refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -319,6 +438,26 @@ export interface paths {
         put?: never;
         /** @description Checks everything a connection needs, each with its fix. Changes nothing. */
         post: operations["doctor.run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/links.deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Takes an address of the app's own scheme that the system handed over, and brings the window to the front. One that no
+         *     sign-in waits for changes nothing.
+         */
+        post: operations["links.deliver"];
         delete?: never;
         options?: never;
         head?: never;
@@ -524,7 +663,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Sets after how many minutes without a person Hearthkey locks by itself, where a passphrase is set. */
+        /** @description Sets what is named here; the rest stays as it is. */
         post: operations["vault.settings"];
         delete?: never;
         options?: never;
@@ -726,10 +865,10 @@ export interface components {
             workspace?: components["schemas"]["WorkspaceView"] | null;
         };
         /** @description How far a sign-in is. */
-        AuthorizationState: "waiting" | "exchanging" | "connected" | "failed" | "cancelled";
+        AuthorizationState: "waiting" | "waiting_for_unlock" | "exchanging" | "connected" | "already_connected" | "failed" | "cancelled";
         /** @description A sign-in and how far it is. */
         AuthorizationView: {
-            /** @description Where the browser goes. */
+            /** @description Where the browser goes; of a device, the browser the person has at hand. */
             authorize_url: string;
             /** @description Whether a browser was opened for it. */
             browser_opened: boolean;
@@ -737,6 +876,10 @@ export interface components {
             connection?: string | null;
             /** @description The connector. */
             connector: string;
+            /** @description What was asked for and not granted, once that is known. */
+            declined?: components["schemas"]["DeclinedView"][];
+            /** @description What the person types where, of a device. */
+            device?: components["schemas"]["DeviceView"] | null;
             /**
              * Format: date-time
              * @description When it is given up.
@@ -744,12 +887,16 @@ export interface components {
             expires_at: string;
             /** @description `auth_…` */
             id: string;
-            /** @description Why it failed, if it did. */
+            /** @description The ways that could be tried instead. */
+            others: components["schemas"]["StrategyWord"][];
+            /** @description Why it failed, if it did; or why the vault is not open, if it waits for that. */
             problem?: components["schemas"]["Problem"] | null;
-            /** @description Where it returns to. */
-            redirect_uri: string;
+            /** @description Where it returns to; none of a device. */
+            redirect_uri?: string | null;
             /** @description How far it is. */
             state: components["schemas"]["AuthorizationState"];
+            /** @description How the answer comes back. */
+            strategy: components["schemas"]["StrategyWord"];
         };
         /** @description What a watcher should fetch anew. */
         ChangeView: {
@@ -769,12 +916,34 @@ export interface components {
             /** @description What was looked at. */
             title: string;
         };
+        /** @description What a service answered about a client. */
+        ClientCheckView: {
+            /** @description The page where clients are registered. */
+            console?: string | null;
+            /** @description What is wrong, where something is. */
+            fault?: components["schemas"]["ClientFault"] | null;
+            /** @description The same in a sentence. */
+            message: string;
+            /** @description The redirect that was asked for. */
+            redirect: string;
+            /** @description The exact text to register. */
+            register: string;
+            /** @description What that says. */
+            verdict: components["schemas"]["ClientVerdict"];
+        };
+        /** @description What is wrong with a client. */
+        ClientFault: "client" | "redirect";
         /** @description An OAuth client as a person types it. */
         ClientInput: {
             /** @description The client ID. */
             client_id: string;
             /** @description The client secret, where there is one. */
             client_secret?: components["schemas"]["SecretInput"] | null;
+        };
+        /** @description The clients. */
+        ClientList: {
+            /** @description The person's own, newest first; then those that come with their services. */
+            clients: components["schemas"]["ClientView"][];
         };
         /** @description What kind of OAuth client a method takes. */
         ClientNeed: {
@@ -786,10 +955,51 @@ export interface components {
             console?: string | null;
             /** @description Whether one is there: stored, or bundled. */
             ready: boolean;
-            /** @description The exact redirect to register. */
+            /** @description The exact redirect to register for the best way that has one; empty where none is to be registered. */
             redirect: string;
+            /** @description Every redirect to register, best first. The https one is there only where a gateway is set. */
+            redirects: components["schemas"]["RedirectView"][];
             /** @description Whether a registration has a secret. */
             secret: components["schemas"]["SecretNeed"];
+            /** @description The ways in which a sign-in can come back, best first. */
+            strategies: components["schemas"]["StrategyWord"][];
+        };
+        /** @description Where a client comes from. */
+        ClientSource: "own" | "bundled";
+        /** @description What an answer says of a client. */
+        ClientVerdict: "fine" | "refused" | "cannot_tell";
+        /** @description An OAuth client. */
+        ClientView: {
+            /** @description The client ID. */
+            client_id: string;
+            /** @description Whether it has a secret. */
+            confidential: boolean;
+            /** @description The service. */
+            connector: components["schemas"]["ConnectorMark"];
+            /** @description The page where clients are registered. */
+            console?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was typed.
+             */
+            created_at?: string | null;
+            /** @description `client_…`; none of a client that comes with its service. */
+            id?: string | null;
+            /** @description The authorization server it is registered with; empty where the service names none. */
+            issuer: string;
+            /** @description Whether the next sign-in at this server uses it. */
+            next: boolean;
+            /** @description Whether a sign-in has succeeded with it. */
+            proven: boolean;
+            /** @description What to register at the service, best first. */
+            redirects: components["schemas"]["RedirectView"][];
+            /** @description Where it comes from. */
+            source: components["schemas"]["ClientSource"];
+            /**
+             * Format: uint
+             * @description How many connections go with it.
+             */
+            used_by: number;
         };
         /** @description A connection with its newest history. */
         ConnectionDetail: {
@@ -848,6 +1058,11 @@ export interface components {
             method: components["schemas"]["MethodMark"];
             /**
              * Format: date-time
+             * @description When it is renewed next.
+             */
+            next_refresh_at?: string | null;
+            /**
+             * Format: date-time
              * @description When its removal becomes final.
              */
             purge_after?: string | null;
@@ -859,6 +1074,8 @@ export interface components {
             scopes: components["schemas"]["ScopesView"];
             /** @description How it is. */
             status: components["schemas"]["StatusWord"];
+            /** @description What is the matter with it, where something is. */
+            trouble?: components["schemas"]["TroubleView"] | null;
             /** @description The person's answers to the service's form. */
             values: {
                 [key: string]: string;
@@ -897,8 +1114,33 @@ export interface components {
             /** @description Its home page. */
             website?: string | null;
         };
+        /** @description A scope that was asked for and not granted. */
+        DeclinedView: {
+            /** @description Its name, as sent. */
+            name: string;
+            /** @description What it is for; empty where the connector does not know it. */
+            reason: string;
+        };
         /** @description What was done. */
-        DeedWord: "connected" | "reconnected" | "connect_failed" | "refreshed" | "refresh_failed" | "tested" | "used" | "disconnected" | "restored" | "revoked" | "revoke_failed" | "locked" | "unlocked" | "keys_rotated" | "passphrase_set" | "passphrase_removed" | "recovery_kit_made" | "recovery_kit_tested" | "workspace_added" | "workspace_renamed" | "workspace_destroyed" | "exported" | "imported";
+        DeedWord: "connected" | "reconnected" | "connect_failed" | "refreshed" | "refresh_failed" | "tested" | "used" | "disconnected" | "restored" | "revoked" | "revoke_failed" | "locked" | "unlocked" | "keys_rotated" | "passphrase_set" | "passphrase_removed" | "recovery_kit_made" | "recovery_kit_tested" | "client_added" | "client_changed" | "client_removed" | "workspace_added" | "workspace_renamed" | "workspace_destroyed" | "exported" | "imported";
+        /** @description What became of an address that the system handed over. */
+        DeliveredView: {
+            /** @description The same in a sentence. */
+            message: string;
+            /** @description What became of it. */
+            outcome: components["schemas"]["DeliveredWord"];
+        };
+        /** @description What becomes of addresses that the system hands over. */
+        DeliveredWord: "accepted" | "waiting_for_unlock" | "not_expected";
+        /** @description The code of a device, and where a person types it. */
+        DeviceView: {
+            /** @description The code. */
+            user_code: string;
+            /** @description Where it is typed. */
+            verification_uri: string;
+            /** @description The same address with the code in it. */
+            verification_uri_complete?: string | null;
+        };
         /** @description What the doctor found. */
         DoctorReport: {
             /** @description Every check. */
@@ -909,7 +1151,7 @@ export interface components {
         /** @description An answer without content. */
         Done: Record<string, never>;
         /** @description The door a call came through. */
-        DoorWord: "desktop" | "socket" | "redirect" | "background";
+        DoorWord: "desktop" | "socket" | "redirect" | "notice" | "background";
         /** @description An encrypted file with connections. */
         ExportView: {
             /** @description `blob_…`: the file's bytes. */
@@ -1067,6 +1309,15 @@ export interface components {
         ProblemKind: "invalid_input" | "not_found" | "conflict" | "permission_denied" | "reauthorization_required" | "provider_rejected" | "rate_limited" | "upstream_unavailable" | "keychain_unavailable" | "key_lost" | "locked" | "profile_in_use" | "incompatible_profile" | "internal";
         /** @description States of the recovery kit. */
         RecoveryWord: "none" | "untested" | "tested";
+        /** @description A redirect to register. */
+        RedirectView: {
+            /** @description The exact text to paste at the service. Without a port where any will do. */
+            redirect: string;
+            /** @description The way it belongs to. */
+            strategy: components["schemas"]["StrategyWord"];
+        };
+        /** @description What helps. */
+        RemedyWord: "reconnect" | "edit_client" | "update_key" | "try_again" | "wait";
         /** @description The reply to a request through a connection. At most one of `text` and `blob` is there. */
         ResponseView: {
             /** @description `blob_…`, where it is not. */
@@ -1101,6 +1352,8 @@ export interface components {
         };
         /** @description How the vault is protected. */
         SafetyView: {
+            /** @description The gateway's https page that sends browsers on to the app, where one is set. */
+            bounce?: string | null;
             /**
              * Format: uint32
              * @description The generation of the keys, counted from 1.
@@ -1132,15 +1385,30 @@ export interface components {
             /** @description Whether the keys are to be replaced, or are being replaced, because something was removed. */
             rotation_pending: boolean;
         };
+        /** @description A scope, and what came of it. */
+        ScopeOutcomeView: {
+            /** @description Its name, as sent. */
+            name: string;
+            /** @description What it is for; empty where the connector does not know it. */
+            reason: string;
+            /** @description What came of it. */
+            state: components["schemas"]["ScopeWord"];
+        };
         /** @description A scope and its reason. */
         ScopeView: {
             /** @description Its name, as sent. */
             name: string;
+            /** @description Whether it is asked for only when it is wanted. */
+            optional?: boolean;
             /** @description What it is for. */
             reason: string;
         };
+        /** @description What came of a scope. */
+        ScopeWord: "granted" | "declined" | "not_asked" | "extra";
         /** @description What a connection may do. */
         ScopesView: {
+            /** @description Each scope that the service knows, and what came of it; then what is granted besides. */
+            each: components["schemas"]["ScopeOutcomeView"][];
             /** @description What was granted. */
             granted: string[];
             /** @description What was asked for. */
@@ -1159,6 +1427,8 @@ export interface components {
             /** @description What to do; `**bold**` marks what to look for. */
             text: string;
         };
+        /** @description Ways in which the answer of a sign-in comes back. */
+        StrategyWord: "loopback" | "deep_link" | "https_bounce" | "device";
         /** @description What a test found. */
         TestView: {
             /** @description What to do, for one that does not work. */
@@ -1182,6 +1452,26 @@ export interface components {
         };
         /** @description What can change. */
         TopicView: "all" | "connections" | "connectors" | "vault" | "workspaces";
+        /** @description Kinds of failures. */
+        TroubleClass: "grant_ended" | "reply_lost" | "not_renewable" | "client_refused" | "request_refused" | "rate_limited" | "provider_trouble" | "unreachable" | "malformed" | "key_refused";
+        /** @description What is the matter with a connection, and what helps. */
+        TroubleView: {
+            /** @description What kind of failure it is. */
+            class: components["schemas"]["TroubleClass"];
+            /** @description What to do. */
+            hint: string;
+            /** @description One sentence. */
+            message: string;
+            /** @description The one thing that helps. */
+            remedy: components["schemas"]["RemedyWord"];
+            /**
+             * Format: date-time
+             * @description When it is tried again by itself.
+             */
+            retry_at?: string | null;
+            /** @description A few words, as over a paragraph. */
+            title: string;
+        };
         /** @description What a person can open the vault with. */
         UnlockWays: {
             /** @description The keychain, which may ask the person itself. */
@@ -1298,12 +1588,28 @@ export interface operations {
                     connection?: string | null;
                     /** @description The service. */
                     connector: string;
+                    /** @description Whether a second connection is meant though the account is connected. If not, that connection is renewed and goes on. */
+                    duplicate?: boolean;
+                    /** @description Whether the person has a browser where they are; the owner of the profile looks around if left out. */
+                    has_browser?: boolean | null;
+                    /**
+                     * @description `auth_…`: a sign-in at the same service that waits, and whose place this one takes. What was answered and typed for it
+                     *     goes on.
+                     */
+                    instead_of?: string | null;
                     /** @description The connection's label; made from the service's name if left out. */
                     label?: string | null;
                     /** @description Its way to sign in; the first if left out. */
                     method?: string | null;
                     /** @description Whether to open the browser; yes if left out. */
                     open_browser?: boolean | null;
+                    /**
+                     * @description Scopes to ask for besides those that are always asked for, and, of a connection that is signed in anew, besides those
+                     *     it has.
+                     */
+                    scopes?: string[];
+                    /** @description By which way the answer is to come back; the best of the service's that works here if left out. */
+                    strategy?: components["schemas"]["StrategyWord"] | null;
                     /**
                      * @description Answers to the service's form.
                      * @default {}
@@ -1358,6 +1664,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "authorizations.paste": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The address. */
+                    address: components["schemas"]["SecretInput"];
+                    /** @description `auth_…`; found by the address if left out. */
+                    authorization?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationView"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -1540,6 +1884,207 @@ export interface operations {
             };
         };
     };
+    "clients.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The client ID. */
+                    client_id: string;
+                    /** @description The client secret, where there is one. */
+                    client_secret?: components["schemas"]["SecretInput"] | null;
+                    /** @description The service. */
+                    connector: string;
+                    /** @description Its way to sign in; the first with OAuth if left out. */
+                    method?: string | null;
+                    /**
+                     * @description Answers to the service's form, where the server depends on them.
+                     * @default {}
+                     */
+                    values?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "clients.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `client_…`, or the client ID. */
+                    client: string;
+                    /**
+                     * @description Answers to the service's form, where the server depends on them and no connection of the client gave them.
+                     * @default {}
+                     */
+                    values?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientCheckView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "clients.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "clients.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `client_…`, or the client ID. */
+                    client: string;
+                    /** @description Even if connections go with it: they work until their access tokens end. */
+                    force?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "clients.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `client_…`, or the client ID. */
+                    client: string;
+                    /** @description The new client secret. */
+                    client_secret: components["schemas"]["SecretInput"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "connections.add": {
         parameters: {
             query?: never;
@@ -1667,6 +2212,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConnectionList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "connections.refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Its identifier or label. */
+                    connection: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionView"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -1977,6 +2558,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DoctorReport"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "links.deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The address, as it is. */
+                    address: components["schemas"]["SecretInput"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveredView"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -2416,11 +3033,13 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /** @description The gateway's https page that sends browsers on to the app, for services that return to no other place. Empty: none. */
+                    bounce?: string | null;
                     /**
                      * Format: uint32
-                     * @description 0 is never; a day at most.
+                     * @description After how many minutes without a person Hearthkey locks by itself, where a passphrase is set. 0 is never; a day at most.
                      */
-                    lock_after_minutes: number;
+                    lock_after_minutes?: number | null;
                 };
             };
         };
@@ -2770,10 +3389,17 @@ export const ACCESS = {
   'app.status': 'read',
   'authorizations.begin': 'write',
   'authorizations.cancel': 'write',
+  'authorizations.paste': 'write',
   'authorizations.reopen': 'write',
+  'clients.add': 'write',
+  'clients.check': 'write',
+  'clients.list': 'read',
+  'clients.remove': 'write',
+  'clients.update': 'write',
   'connections.add': 'write',
   'connections.disconnect': 'write',
   'connections.list': 'read',
+  'connections.refresh': 'write',
   'connections.rename': 'write',
   'connections.request': 'write',
   'connections.restore': 'write',
@@ -2782,6 +3408,7 @@ export const ACCESS = {
   'connectors.list': 'read',
   'credentials.check': 'write',
   'doctor.run': 'read',
+  'links.deliver': 'write',
   'links.open': 'write',
   'owner.hand_over': 'write',
   'passphrase.remove': 'write',

@@ -2,8 +2,8 @@
 
 use super::{Done, call, id};
 use crate::operation::{Access, Operation, Watch};
-use crate::secret_input::on_the_wire;
-use crate::views::AuthorizationView;
+use crate::secret_input::{on_the_wire, one_on_the_wire};
+use crate::views::{AuthorizationView, DeliveredView, StrategyWord};
 use crate::{Problem, SecretInput};
 use futures::StreamExt;
 use futures::stream::{BoxStream, unfold};
@@ -32,12 +32,29 @@ pub struct Begin {
     /// Answers to the service's form.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Scopes to ask for besides those that are always asked for, and, of a connection that is signed in anew, besides those
+    /// it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// Whether a second connection is meant though the account is connected. If not, that connection is renewed and goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
     /// An OAuth client of the person's own, kept for the next time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientInput>,
     /// Whether to open the browser; yes if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_browser: Option<bool>,
+    /// By which way the answer is to come back; the best of the service's that works here if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyWord>,
+    /// Whether the person has a browser where they are; the owner of the profile looks around if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_browser: Option<bool>,
+    /// `auth_…`: a sign-in at the same service that waits, and whose place this one takes. What was answered and typed for it
+    /// goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
 }
 
 /// An OAuth client as a person types it.
@@ -51,11 +68,14 @@ pub struct ClientInput {
     pub client_secret: Option<SecretInput>,
 }
 
+impl From<ClientInput> for OwnClient {
+    fn from(client: ClientInput) -> Self {
+        Self { client_id: client.client_id, client_secret: client.client_secret.map(|secret| secret.0) }
+    }
+}
+
 call!(Begin, "authorizations.begin", Write, AuthorizationView, |input, app, caller| {
-    let client = input.client.map(|client| OwnClient {
-        client_id: client.client_id,
-        client_secret: client.client_secret.map(|secret| secret.0),
-    });
+    let client = input.client.map(OwnClient::from);
     let wish = Wish {
         connector: input.connector,
         method: input.method,
@@ -63,7 +83,12 @@ call!(Begin, "authorizations.begin", Write, AuthorizationView, |input, app, call
         reconnect: input.connection,
         values: input.values,
         client,
+        scopes: input.scopes,
+        second: input.duplicate,
         open_browser: input.open_browser.unwrap_or(true),
+        strategy: input.strategy.map(Into::into),
+        has_browser: input.has_browser,
+        instead_of: input.instead_of.map(|earlier| id("instead_of", &earlier)).transpose()?,
     };
     Ok(app.begin_authorization(&caller, wish).await?.into())
 });
@@ -81,6 +106,37 @@ call!(Reopen, "authorizations.reopen", Write, Done, |input, app, caller| {
     Ok(Done {})
 });
 
+/// Ends a sign-in with the address the browser ended on, or its query alone: for a browser that does not find back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Paste {
+    /// `auth_…`; found by the address if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<String>,
+    /// The address.
+    #[serde(serialize_with = "one_on_the_wire")]
+    pub address: SecretInput,
+}
+
+call!(Paste, "authorizations.paste", Write, AuthorizationView, |input, app, caller| {
+    let flow = input.authorization.map(|flow| id("authorization", &flow)).transpose()?;
+    Ok(app.paste_return(&caller, flow, &input.address.0).await?.into())
+});
+
+/// Takes an address of the app's own scheme that the system handed over, and brings the window to the front. One that no
+/// sign-in waits for changes nothing.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deliver {
+    /// The address, as it is.
+    #[serde(serialize_with = "one_on_the_wire")]
+    pub address: SecretInput,
+}
+
+call!(Deliver, "links.deliver", Write, while_locked: true, DeliveredView, |input, app, _| {
+    Ok(app.deliver_link(input.address.0).await?.into())
+});
+
 /// Gives a sign-in up. One that has ended stays as it ended.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -89,7 +145,7 @@ pub struct Cancel {
     pub authorization: String,
 }
 
-call!(Cancel, "authorizations.cancel", Write, Done, |input, app, caller| {
+call!(Cancel, "authorizations.cancel", Write, while_locked: true, Done, |input, app, caller| {
     app.cancel_authorization(&caller, id("authorization", &input.authorization)?).await?;
     Ok(Done {})
 });

@@ -83,6 +83,19 @@ call!(Test, "connections.test", Write, TestView, |input, app, caller| {
     Ok(app.test_connection(&caller, &input.connection).await?.into())
 });
 
+/// Renews a connection's tokens now, whatever their age and whatever failed before.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// Its identifier or label.
+    pub connection: String,
+}
+
+call!(Refresh, "connections.refresh", Write, ConnectionView, |input, app, caller| {
+    let renewed = app.refresh_connection(&caller, &input.connection).await?;
+    Ok(ConnectionView::of(&app, renewed).await)
+});
+
 /// Sends a request through a connection, to its API and nowhere else. Any status of the reply is an answer.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -70,16 +70,28 @@ call!(Rotate, "vault.rotate", Write, RotatedView, |_input, app, caller| {
     Ok(app.rotate(&caller).await?.into())
 });
 
-/// Sets after how many minutes without a person Hearthkey locks by itself, where a passphrase is set.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// Sets what is named here; the rest stays as it is.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// 0 is never; a day at most.
-    pub lock_after_minutes: u32,
+    /// After how many minutes without a person Hearthkey locks by itself, where a passphrase is set. 0 is never; a day at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_after_minutes: Option<u32>,
+    /// The gateway's https page that sends browsers on to the app, for services that return to no other place. Empty: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<String>,
 }
 
 call!(Settings, "vault.settings", Write, SafetyView, |input, app, _| {
-    app.set_lock_after(input.lock_after_minutes).await?;
+    if let Some(bounce) = input.bounce {
+        let read =
+            |text: &str| text.parse().map_err(|_| Problem::input("bounce", "an https address was expected"));
+        let bounce = Some(bounce.trim()).filter(|text| !text.is_empty()).map(read).transpose()?;
+        app.set_bounce(bounce).await?;
+    }
+    if let Some(minutes) = input.lock_after_minutes {
+        app.set_lock_after(minutes).await?;
+    }
     Ok(app.safety().await?.into())
 });
 

@@ -63,6 +63,12 @@ words! {
         RecoveryKitMade,
         /// A recovery kit was shown to open the vault.
         RecoveryKitTested,
+        /// An OAuth client was kept.
+        ClientAdded,
+        /// An OAuth client got a new secret.
+        ClientChanged,
+        /// An OAuth client was removed.
+        ClientRemoved,
         /// A workspace was made.
         WorkspaceAdded,
         /// A workspace got another name.

@@ -1,8 +1,9 @@
 //! Connections as callers see them: status, identity and dates, never a secret.
 
-use super::ActivityView;
+use super::{ActivityView, TroubleView};
 use hearthkey_core::Hearthkey;
 use hearthkey_core::connections::TestReport;
+use hearthkey_core::manifest::{Outcome, ScopeState, outcomes};
 use hearthkey_domain::connection::{Connection, Identity, Status};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -60,6 +61,12 @@ pub struct ConnectionView {
     pub expires_at: Option<Timestamp>,
     /// Whether it renews itself.
     pub renewable: bool,
+    /// When it is renewed next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_refresh_at: Option<Timestamp>,
+    /// What is the matter with it, where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleView>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When a request last went through it.
@@ -172,6 +179,59 @@ pub struct ScopesView {
     pub requested: Vec<String>,
     /// What was granted.
     pub granted: Vec<String>,
+    /// Each scope that the service knows, and what came of it; then what is granted besides.
+    pub each: Vec<ScopeOutcomeView>,
+}
+
+/// A scope, and what came of it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScopeOutcomeView {
+    /// Its name, as sent.
+    pub name: String,
+    /// What it is for; empty where the connector does not know it.
+    pub reason: String,
+    /// What came of it.
+    pub state: ScopeWord,
+}
+
+/// What came of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeWord {
+    /// It was granted.
+    Granted,
+    /// It was asked for and not granted.
+    Declined,
+    /// It was not asked for.
+    NotAsked,
+    /// It was granted, and the connector does not know it.
+    Extra,
+}
+
+impl From<Outcome> for ScopeOutcomeView {
+    fn from(scope: Outcome) -> Self {
+        let state = match scope.state {
+            ScopeState::Granted => ScopeWord::Granted,
+            ScopeState::Declined => ScopeWord::Declined,
+            ScopeState::NotAsked => ScopeWord::NotAsked,
+            ScopeState::Extra => ScopeWord::Extra,
+        };
+        Self { name: scope.name, reason: scope.reason, state }
+    }
+}
+
+impl ConnectorMark {
+    /// The mark of a service, whether or not this Hearthkey knows it.
+    #[must_use]
+    pub fn of(app: &Hearthkey, id: &str) -> Self {
+        let manifest = app.catalog().get(id);
+        Self {
+            id: id.to_owned(),
+            name: manifest.map_or_else(|| id.to_owned(), |m| m.name.clone()),
+            icon: manifest.map(|m| m.icon.clone()).unwrap_or_default(),
+            category: manifest.map(|m| m.category.word().to_owned()).unwrap_or_default(),
+        }
+    }
 }
 
 /// What a test found.
@@ -228,18 +288,15 @@ impl ConnectionView {
     /// The view of a connection.
     pub async fn of(app: &Hearthkey, connection: Connection) -> Self {
         let hosts = app.hosts(&connection).await;
+        let outlook = app.outlook(&connection);
         let manifest = app.catalog().get(&connection.connector);
-        let connector = ConnectorMark {
-            id: connection.connector.clone(),
-            name: manifest.map_or_else(|| connection.connector.clone(), |m| m.name.clone()),
-            icon: manifest.map(|m| m.icon.clone()).unwrap_or_default(),
-            category: manifest.map(|m| m.category.word().to_owned()).unwrap_or_default(),
-        };
+        let connector = ConnectorMark::of(app, &connection.connector);
+        let rules = manifest.and_then(|m| m.method(Some(&connection.method))?.oauth2.as_ref());
         let kind = if connection.oauth.is_some() { MethodKind::Oauth2 } else { MethodKind::ApiKey };
         let reason = connection.status.reason().map(str::to_owned);
         let (status, purge_after) = match connection.status {
-            Status::Active => (StatusWord::Active, None),
-            Status::Expiring => (StatusWord::Expiring, None),
+            Status::Active | Status::Expiring if outlook.expiring => (StatusWord::Expiring, None),
+            Status::Active | Status::Expiring => (StatusWord::Active, None),
             Status::NeedsReconnect { .. } => (StatusWord::NeedsReconnect, None),
             Status::Error { .. } => (StatusWord::Error, None),
             Status::Paused => (StatusWord::Paused, None),
@@ -247,7 +304,10 @@ impl ConnectionView {
         };
         let (scopes, expires_at, renewable) = match connection.oauth {
             Some(grant) => {
-                let scopes = ScopesView { requested: grant.scopes_requested, granted: grant.scopes_granted };
+                let (requested, granted) = (grant.scopes_requested, grant.scopes_granted);
+                let each = outcomes(rules, &requested, &granted, grant.renewable);
+                let each = each.into_iter().map(ScopeOutcomeView::from).collect();
+                let scopes = ScopesView { requested, granted, each };
                 (scopes, grant.expires_at, grant.renewable)
             }
             None => (ScopesView::default(), None, false),
@@ -266,6 +326,8 @@ impl ConnectionView {
             masked_key: connection.masked_key,
             expires_at,
             renewable,
+            next_refresh_at: outlook.next_refresh_at,
+            trouble: outlook.trouble.map(TroubleView::from),
             created_at: connection.created_at,
             last_used_at: connection.last_used_at,
             last_tested_at: connection.last_tested_at,

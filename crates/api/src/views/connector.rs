@@ -1,10 +1,11 @@
 //! Services as callers see them: what to ask a person, and where to get it.
 
-use super::MethodKind;
+use super::{MethodKind, RedirectView, StrategyWord};
 use hearthkey_core::manifest::{AuthMethod, Field, FieldKind, Manifest, SecretRule};
 use hearthkey_core::{Caller, Hearthkey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// The services.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -64,8 +65,12 @@ pub struct ClientNeed {
     pub ready: bool,
     /// Whether one is bundled.
     pub bundled: bool,
-    /// The exact redirect to register.
+    /// The exact redirect to register for the best way that has one; empty where none is to be registered.
     pub redirect: String,
+    /// Every redirect to register, best first. The https one is there only where a gateway is set.
+    pub redirects: Vec<RedirectView>,
+    /// The ways in which a sign-in can come back, best first.
+    pub strategies: Vec<StrategyWord>,
     /// The page where clients are registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<String>,
@@ -151,14 +156,18 @@ pub struct ScopeView {
     pub name: String,
     /// What it is for.
     pub reason: String,
+    /// Whether it is asked for only when it is wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 impl ConnectorView {
     /// The view of a manifest.
     pub async fn of(app: &Hearthkey, caller: &Caller, manifest: &Manifest) -> Self {
+        let bounce = app.bounce().await.ok().flatten();
         let mut methods = vec![];
         for method in &manifest.auth {
-            methods.push(MethodView::of(app, caller, manifest, method).await);
+            methods.push(MethodView::of(app, caller, manifest, method, bounce.as_ref()).await);
         }
         Self {
             id: manifest.id.clone(),
@@ -173,16 +182,25 @@ impl ConnectorView {
 }
 
 impl MethodView {
-    async fn of(app: &Hearthkey, caller: &Caller, manifest: &Manifest, method: &AuthMethod) -> Self {
+    async fn of(
+        app: &Hearthkey,
+        caller: &Caller,
+        manifest: &Manifest,
+        method: &AuthMethod,
+        bounce: Option<&Url>,
+    ) -> Self {
         let (kind, client, scopes) = match &method.oauth2 {
             None => (MethodKind::ApiKey, None, vec![]),
             Some(oauth) => {
                 let own = app.own_client_id(caller, manifest, oauth).await;
                 let rules = &oauth.client;
+                let redirects: Vec<RedirectView> = oauth.redirects(bounce).map(RedirectView::from).collect();
                 let client = ClientNeed {
-                    ready: own.is_some() || rules.bundled.is_some(),
-                    bundled: rules.bundled.is_some(),
-                    redirect: rules.redirect.to_string(),
+                    ready: own.is_some() || rules.bundled().is_some(),
+                    bundled: rules.bundled().is_some(),
+                    redirect: redirects.first().map(|first| first.redirect.clone()).unwrap_or_default(),
+                    redirects,
+                    strategies: oauth.strategies.iter().map(|way| StrategyWord::from(*way)).collect(),
                     console: rules.console.as_ref().map(ToString::to_string),
                     secret: match rules.secret {
                         SecretRule::Required => SecretNeed::Required,
@@ -192,8 +210,12 @@ impl MethodView {
                     client_id: own,
                 };
                 let scopes = oauth.scopes.iter();
-                let scopes =
-                    scopes.map(|s| ScopeView { name: s.name.clone(), reason: s.reason.clone() }).collect();
+                let scopes = scopes.map(|s| ScopeView {
+                    name: s.name.clone(),
+                    reason: s.reason.clone(),
+                    optional: s.optional,
+                });
+                let scopes = scopes.collect();
                 (MethodKind::Oauth2, Some(client), scopes)
             }
         };

@@ -26,6 +26,9 @@ pub struct SafetyView {
     pub rotation_pending: bool,
     /// After how many minutes without a person Hearthkey locks, where a passphrase is set; 0 is never.
     pub lock_after_minutes: u32,
+    /// The gateway's https page that sends browsers on to the app, where one is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<String>,
     /// The file in which a keychain without password keeps the key readable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_clear: Option<String>,
@@ -59,6 +62,7 @@ impl From<Safety> for SafetyView {
             rotated_at: safety.rotated_at,
             rotation_pending: safety.rotation_due || safety.rotation_unfinished,
             lock_after_minutes: safety.lock_after_minutes,
+            bounce: safety.bounce.map(String::from),
             in_clear: safety.in_clear,
         }
     }

@@ -3,17 +3,13 @@
 use super::Session;
 use super::connections::say_connected;
 use crate::args::Connect;
-use crate::failure::{Failure, INTERRUPTED};
+use crate::failure::Failure;
 use crate::secrets;
 use hearthkey_api::Problem;
-use hearthkey_api::doors::client::ClientError;
-use hearthkey_api::operations::authorizations::{Begin, Cancel, ClientInput, Follow};
-use hearthkey_api::operations::{connections, connectors, credentials};
+use hearthkey_api::operations::authorizations::{Begin, ClientInput};
+use hearthkey_api::operations::{connectors, credentials};
 use hearthkey_api::problem::ProblemKind;
-use hearthkey_api::views::{
-    AuthorizationState, AuthorizationView, ConnectorView, FieldWord, MethodKind, MethodView, SecretNeed,
-};
-use hearthkey_engine::signals;
+use hearthkey_api::views::{ConnectorView, FieldWord, MethodKind, MethodView, SecretNeed};
 use std::collections::BTreeMap;
 
 impl Session {
@@ -49,7 +45,7 @@ impl Session {
         }
     }
 
-    async fn service(&self, id: &str) -> Result<ConnectorView, Failure> {
+    pub(super) async fn service(&self, id: &str) -> Result<ConnectorView, Failure> {
         let list = self.call(&connectors::List {}).await?;
         let named = |service: &ConnectorView| service.id == id || service.name.eq_ignore_ascii_case(id);
         list.connectors.into_iter().find(named).ok_or_else(|| {
@@ -117,86 +113,33 @@ impl Session {
             }
             (None, Some(need)) if !need.ready && need.client_id.is_none() && method_knows_issuer(method) => {
                 self.teach(method);
-                let detail = format!(
-                    "{} needs a client of your own: --client-id ID, registered with the redirect {}",
-                    service.name, need.redirect
-                );
+                let redirect = match need.redirect.as_str() {
+                    "" => String::new(),
+                    redirect => format!(", registered with the redirect {redirect}"),
+                };
+                let detail = format!("{} needs a client of your own: --client-id ID{redirect}", service.name);
                 return Err(Failure::input(detail));
             }
             _ => None,
         };
+        let has_browser = args.no_browser || hearthkey_engine::has_browser();
         let begin = Begin {
             connector: service.id.clone(),
             method: Some(method.id.clone()),
             label: args.label,
             connection: args.again,
             values,
+            scopes: args.scopes,
+            duplicate: args.second,
             client,
-            open_browser: Some(!args.no_browser),
+            open_browser: Some(!args.no_browser && !args.paste && has_browser),
+            strategy: args.way.map(Into::into),
+            has_browser: Some(has_browser && !args.paste),
+            ..Begin::default()
         };
         let flow = self.call(&begin).await?;
-        let words = if flow.browser_opened {
-            "Finish in your browser. If it did not open, open this address yourself:"
-        } else {
-            "Open this address in a browser on this computer:"
-        };
-        self.output.progress(&flow, &format!("{words}\n\n  {}\n", flow.authorize_url));
-        let ended = tokio::select! {
-            ended = self.follow(&flow.id) => ended?,
-            () = signals::asked_to_end() => {
-                self.call(&Cancel { authorization: flow.id.clone() }).await?;
-                // It may have been approved a moment before; then it is told as it ended.
-                let ended = self.follow(&flow.id).await?;
-                if ended.state == AuthorizationState::Cancelled {
-                    self.output.note("Cancelled.");
-                    return Err(Failure::Told(INTERRUPTED));
-                }
-                ended
-            }
-        };
-        match (ended.state, ended.connection, ended.problem) {
-            (AuthorizationState::Connected, Some(connection), _) => {
-                let detail = self.call(&connections::Show { connection }).await?;
-                say_connected(self, &detail.connection);
-                Ok(())
-            }
-            (_, _, Some(problem)) => Err(problem.into()),
-            _ => {
-                Err(Problem::new(ProblemKind::Conflict, Some("the sign-in was cancelled".into()), None)
-                    .into())
-            }
-        }
-    }
-
-    /// Follows a sign-in to its end, over a change of the profile's owner if need be.
-    async fn follow(&self, authorization: &str) -> Result<AuthorizationView, Failure> {
-        let mut tries = 0;
-        let mut client = self.client().await?;
-        loop {
-            let follow = Follow { authorization: authorization.to_owned() };
-            let mut last = None;
-            let broken = match client.watch(&follow).await {
-                Ok(mut states) => loop {
-                    match states.next().await {
-                        Ok(Some(state)) => last = Some(state),
-                        Ok(None) => break None,
-                        Err(error) => break Some(error),
-                    }
-                },
-                Err(error) => Some(error),
-            };
-            let is_final = |flow: &AuthorizationView| {
-                !matches!(flow.state, AuthorizationState::Waiting | AuthorizationState::Exchanging)
-            };
-            match (last, broken) {
-                (Some(flow), _) if is_final(&flow) => return Ok(flow),
-                (_, Some(ClientError::Problem(problem))) => return Err(problem.into()),
-                (_, Some(error)) if tries >= 3 => return Err(error.into()),
-                _ if tries >= 3 => return Err(ClientError::OtherVersion.into()),
-                _ => tries += 1,
-            }
-            client = self.next_client().await?;
-        }
+        let pastes = args.paste || (!has_browser && secrets::is_interactive());
+        self.see_through(flow, pastes).await
     }
 }
 

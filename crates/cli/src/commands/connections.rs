@@ -5,7 +5,7 @@ use crate::args::{Disconnect, One, Rename};
 use crate::failure::{Failure, REFUSED};
 use crate::output::{deed_words, facts, mark, relative, say, status_words, table};
 use hearthkey_api::operations::{connections as operations, connectors};
-use hearthkey_api::views::{ConnectionDetail, ConnectionView, MethodKind};
+use hearthkey_api::views::{ConnectionDetail, ConnectionView, MethodKind, ScopeWord};
 use hearthkey_domain::ports::Clock;
 use hearthkey_engine::SystemClock;
 use jiff::Timestamp;
@@ -44,6 +44,16 @@ impl Session {
             format!("{} {}{hint}", mark(report.ok), report.message)
         });
         if report.ok { Ok(()) } else { Err(Failure::Told(REFUSED)) }
+    }
+
+    pub(crate) async fn refresh(&self, One { connection }: One) -> Result<(), Failure> {
+        let renewed = self.call(&operations::Refresh { connection }).await?;
+        let now = SystemClock.now();
+        self.output.result(&renewed, || match renewed.next_refresh_at {
+            Some(next) => format!("{} Renewed. Next renewal {}.", mark(true), relative(next, now)),
+            None => format!("{} Renewed.", mark(true)),
+        });
+        Ok(())
     }
 
     pub(crate) async fn rename(&self, Rename { connection, label }: Rename) -> Result<(), Failure> {
@@ -98,16 +108,24 @@ fn described(detail: &ConnectionDetail, now: Timestamp) -> String {
         let word = if c.renewable { "renews itself" } else { "ends" };
         format!("{word}, {}", relative(at, now))
     });
+    let declined = c.scopes.each.iter().filter(|scope| scope.state == ScopeWord::Declined);
+    let declined: Vec<String> = declined
+        .map(|scope| if scope.reason.is_empty() { scope.name.clone() } else { scope.reason.clone() })
+        .collect();
     let mut text = facts(&[
         ("Name", Some(c.label.clone())),
         ("Service", Some(c.connector.name.clone())),
         ("Connected as", c.identity.display.clone()),
         ("Key", c.masked_key.clone()),
         ("Status", Some(status_words(c.status).to_owned())),
-        ("Why", c.reason.clone()),
+        ("Why", c.trouble.as_ref().map(|trouble| trouble.message.clone()).or_else(|| c.reason.clone())),
+        ("Tried again", time(c.trouble.as_ref().and_then(|trouble| trouble.retry_at))),
+        ("What helps", c.trouble.as_ref().map(|trouble| trouble.hint.clone())),
         ("May", list(&c.scopes.granted)),
+        ("Not granted", list(&declined)),
         ("Goes to", list(&c.hosts)),
         ("Access", ends),
+        ("Next renewal", time(c.next_refresh_at)),
         ("Last used", time(c.last_used_at)),
         ("Last tested", time(c.last_tested_at)),
         ("Connected", time(Some(c.created_at))),

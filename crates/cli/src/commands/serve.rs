@@ -17,7 +17,7 @@ impl Session {
         tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
         let lock = take_lock(&self.profile, OwnerKind::Serve)?;
         let ending = Ending::new();
-        let host = Arc::new(ServeHost(ending.clone()));
+        let host = Arc::new(ServeHost::new(ending.clone(), &self.profile));
         let setting = Setting { kind: OwnerKind::Serve, host, sandbox: None, ending: ending.clone() };
         let engine = Engine::open(&self.profile, lock, setting)?;
         let app = engine.app();

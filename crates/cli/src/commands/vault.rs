@@ -29,7 +29,8 @@ impl Session {
             return Ok(());
         };
         self.protection_of_vault().await?;
-        let safety = self.call(&vault::Settings { lock_after_minutes }).await?;
+        let wanted = vault::Settings { lock_after_minutes: Some(lock_after_minutes), ..Default::default() };
+        let safety = self.call(&wanted).await?;
         self.output.result(&safety, || match (lock_after_minutes, safety.passphrase) {
             (0, _) => "Hearthkey does not lock by itself.".to_owned(),
             (minutes, is_set) => {

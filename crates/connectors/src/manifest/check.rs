@@ -1,8 +1,11 @@
 //! Reading a manifest, and what its types cannot check. Every complaint names file, line, field and fix.
 
-use super::{Address, FieldKind, Manifest, OAuth2, RequestTemplate, Server};
+mod oauth;
+
+use super::{Address, AuthMethod, FieldKind, Manifest, OAuth2, RequestTemplate};
+use crate::address::is_domain;
 use crate::expression;
-use crate::request::caller_header;
+use crate::request::{caller_header, names_in};
 use regex::Regex;
 use std::fmt;
 use toml::de::{DeTable, DeValue};
@@ -83,13 +86,7 @@ impl Manifest {
             }
             self.check_fields(at)?;
             let typed = |name: &str, kind| method.fields.iter().any(|f| f.name == name && f.kind == kind);
-            let address = |field: &str, address: &Address| match address {
-                Address::Fixed(url) => https(field, url),
-                Address::Typed { field: name, .. } if typed(name, FieldKind::Url) => Ok(()),
-                Address::Typed { field: name, .. } => {
-                    refuse(field, format!("{here} has no field {name:?} of kind \"url\""))
-                }
-            };
+            let address = |field: &str, address: &Address| check_address(&here, method, field, address);
             address("api.base", &self.api.base)?;
             match (&method.oauth2, &method.api_key) {
                 (None, Some(key)) => {
@@ -106,7 +103,7 @@ impl Manifest {
                 (Some(oauth), None) => {
                     match (&oauth.discover, &oauth.server) {
                         (Some(issuer), None) => address(&format!("{here}.oauth2.discover"), issuer)?,
-                        (None, Some(server)) => server.check(&format!("{here}.oauth2.server"))?,
+                        (None, Some(server)) => server.check(&format!("{here}.oauth2.server"), &address)?,
                         _ => {
                             return refuse(
                                 format!("{here}.oauth2"),
@@ -114,10 +111,7 @@ impl Manifest {
                             );
                         }
                     }
-                    oauth.check(&format!("{here}.oauth2"))?;
-                    if let Some(console) = &oauth.client.console {
-                        https(&format!("{here}.oauth2.client.console"), console)?;
-                    }
+                    oauth.check(&format!("{here}.oauth2"), &method.fields)?;
                 }
                 _ => return refuse(here, "needs exactly one of oauth2 and api_key"),
             }
@@ -136,10 +130,12 @@ impl Manifest {
             }
         }
         template("test.request", &self.test.request)?;
+        self.check_names("test.request", &self.test.request)?;
         expression("test.works", self.test.works.as_deref())?;
         expression("test.says", self.test.says.as_deref())?;
         if let Some(identity) = &self.identity {
             template("identity.request", &identity.request)?;
+            self.check_names("identity.request", &identity.request)?;
             expression("identity.external_id", identity.external_id.as_deref())?;
             expression("identity.email", identity.email.as_deref())?;
             expression("identity.name", identity.name.as_deref())?;
@@ -154,6 +150,16 @@ impl Manifest {
         }
         for (n, advice) in self.troubleshooting.iter().enumerate() {
             expression(&format!("troubleshooting[{n}].when"), Some(&advice.when))?;
+        }
+        Ok(())
+    }
+
+    /// What stands between braces is a value of every way to sign in.
+    fn check_names(&self, field: &str, request: &RequestTemplate) -> Result<(), Complaint> {
+        for name in request.path.iter().flat_map(|path| names_in(path)) {
+            if !self.auth.iter().all(|method| method.values().any(|known| known == name)) {
+                return refuse(format!("{field}.path"), format!("{{{name}}} is no value of the connection"));
+            }
         }
         Ok(())
     }
@@ -180,45 +186,40 @@ impl Manifest {
     }
 }
 
-impl OAuth2 {
-    /// What the protocol itself sets is not a manifest's to set: PKCE and `state` cannot be turned off or fixed.
-    fn check(&self, here: &str) -> Result<(), Complaint> {
-        if let Some(name) = self.authorize_parameters.keys().find(|name| PROTOCOL.contains(&name.as_str())) {
-            return refuse(format!("{here}.authorize_parameters.{name}"), "is set by Hearthkey; take it out");
-        }
-        if self.client.redirect.as_str() != REDIRECT {
-            return refuse(format!("{here}.client.redirect"), format!("must be {REDIRECT}"));
-        }
-        Ok(())
+impl AuthMethod {
+    /// The names of the values a connection of this method has: answers, and what the service tells.
+    fn values(&self) -> impl Iterator<Item = &str> {
+        let asked =
+            self.fields.iter().filter(|field| field.kind != FieldKind::Secret).map(|field| &field.name);
+        let oauth = self.oauth2.iter();
+        let told = oauth.clone().flat_map(|oauth| oauth.callback_values.iter().map(|value| &value.name));
+        let named = oauth.flat_map(|oauth| oauth.reply_values.iter().map(|value| &value.name));
+        asked.chain(told).chain(named).map(String::as_str)
     }
 }
 
-/// The parameters of RFC 6749 section 4.1.1 and RFC 7636 section 4.3.
-const PROTOCOL: &[&str] = &[
-    "response_type",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-];
-
-/// What a person registers. The port is any free one (RFC 8252 section 7.3); the path is the one that is listened to.
-const REDIRECT: &str = "http://127.0.0.1/oauth/callback";
-
-impl Server {
-    fn check(&self, here: &str) -> Result<(), Complaint> {
-        for (name, url) in [
-            ("authorization", Some(&self.authorization_endpoint)),
-            ("token", Some(&self.token_endpoint)),
-            ("revocation", self.revocation_endpoint.as_ref()),
-            ("userinfo", self.userinfo_endpoint.as_ref()),
-        ] {
-            url.map_or(Ok(()), |url| https(&format!("{here}.{name}_endpoint"), url))?;
+fn check_address(here: &str, method: &AuthMethod, at: &str, address: &Address) -> Result<(), Complaint> {
+    let asked = |name: &str, kind| method.fields.iter().any(|field| field.name == name && field.kind == kind);
+    let told = |name: &str| {
+        method.oauth2.as_ref().is_some_and(|oauth| oauth.reply_values.iter().any(|value| value.name == name))
+    };
+    let path = match address {
+        Address::Fixed(url) => return https(at, url),
+        Address::Typed { field: name, .. } if !asked(name, FieldKind::Url) => {
+            return refuse(at, format!("{here} has no field {name:?} of kind \"url\""));
         }
-        Ok(())
-    }
+        Address::Under { field: name, .. } if !asked(name, FieldKind::Text) => {
+            return refuse(at, format!("{here} has no field {name:?} of kind \"text\""));
+        }
+        Address::Under { under, .. } if !is_domain(under) => {
+            return refuse(at, "under must be a domain like \"example.com\"");
+        }
+        Address::Told { told: name, .. } if !told(name) => {
+            return refuse(at, format!("{here} has no reply value {name:?}"));
+        }
+        Address::Typed { path, .. } | Address::Under { path, .. } | Address::Told { path, .. } => path,
+    };
+    if path.is_empty() || path.starts_with('/') { Ok(()) } else { refuse(at, "path must begin with /") }
 }
 
 type Complaint = (String, String);

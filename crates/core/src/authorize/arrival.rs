@@ -1,27 +1,34 @@
 //! The browser's return: the end of a sign-in, from the query string to the stored connection and the page in the tab.
 
+use super::keep::{Kept, unusable};
 use super::{FlowState, flow_text};
 use crate::changes::Topic;
 use crate::error::Failure;
-use crate::oauth::{ActingClient, state_digest};
-use crate::tokens::first_grant;
+use crate::oauth::{ActingClient, Dialect, check_return, state_digest};
 use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey, end_page};
 use async_trait::async_trait;
 use hearthkey_connectors::Manifest;
-use hearthkey_connectors::request::{api_base, egress_policy};
+use hearthkey_connectors::request::flow_policy;
+use hearthkey_connectors::told;
 use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Deed;
-use hearthkey_domain::authorization::{Callback, PendingAuthorization};
-use hearthkey_domain::connection::{Connection, Status, numbered_label};
-use hearthkey_domain::credential::Credential;
-use hearthkey_domain::egress::EgressPolicy;
-use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
-use hearthkey_domain::ports::{EndPage, RedirectHandler, StoreError};
+use hearthkey_domain::authorization::{Answer, Callback, PendingAuthorization, ReturnRefused};
+use hearthkey_domain::ids::{AuthorizationId, WorkspaceId};
+use hearthkey_domain::ports::{AuthorizationEnd, EndPage, RedirectHandler, StoreError};
 use hearthkey_domain::sealed::Sealed;
 use hearthkey_vault::Vault;
 use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
+
+/// What the token request of a flow needs.
+pub(super) struct Opened<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) client: ActingClient,
+    /// The `code_verifier`, or the `device_code`.
+    pub(super) secret: Secret,
+    pub(super) vault: Arc<Vault>,
+}
 
 /// Waits for the return of one sign-in.
 pub(super) struct Arrival {
@@ -69,10 +76,10 @@ impl RedirectHandler for Arrival {
         let (id, caller) = (self.id, self.caller.clone());
         let task = {
             let app = Arc::clone(&app);
-            app.unhurried.clone().spawn(async move { app.finish_authorization(id, &caller, callback).await })
+            app.unhurried.clone().spawn(async move { app.finish_return(id, &caller, callback).await })
         };
         let page = match task.await {
-            Ok(Ok((manifest_name, connection))) => end_page::connected(&manifest_name, &connection),
+            Ok(Ok(kept)) => end_page::connected(&kept),
             Ok(Err(error)) => end_page::failed(&error),
             Err(_) => end_page::failed(&Error::Internal("the sign-in did not finish")),
         };
@@ -85,46 +92,77 @@ impl RedirectHandler for Arrival {
 }
 
 impl Hearthkey {
-    async fn finish_authorization(
+    /// Ends a flow with its return, whichever way that came.
+    pub(super) async fn finish_return(
         &self,
         id: AuthorizationId,
         caller: &Caller,
         callback: Callback,
-    ) -> Result<(String, Connection), Error> {
+    ) -> Result<Kept, Error> {
         let taken = match self.ports.store.take_authorization(&state_digest(&callback.state)).await {
-            Ok(Some(taken)) => Ok(taken),
-            Ok(None) => Err(Error::Cancelled),
-            Err(error) => Err(error.into()),
-        };
-        let outcome = match taken {
-            Ok((pending, verifier)) => {
-                self.flows.advance(id, FlowState::Exchanging);
-                let (workspace, connector) = (pending.workspace, pending.connector.clone());
-                let outcome = self.connect(caller, pending, verifier, callback).await;
-                if let Err(error) = &outcome {
-                    let entry = self.entry(
-                        caller,
-                        workspace,
-                        None,
-                        Deed::ConnectFailed,
-                        format!("{connector}: {error}"),
-                    );
-                    if let Err(error) = self.ports.store.record(entry).await {
-                        tracing::warn!(%error, "a failed sign-in could not be written down");
-                    }
-                }
-                outcome
+            Ok(Some(taken)) => taken,
+            // Another return was first, or it was given up: how it ends is not this one's to say.
+            Ok(None) => return Err(Error::Cancelled),
+            Err(error) => {
+                let error = Error::from(error);
+                self.flows.advance(id, FlowState::Failed(Failure::from(&error)));
+                return Err(error);
             }
-            Err(error) => Err(error),
         };
+        self.flows.advance(id, FlowState::Exchanging);
+        let (pending, verifier) = taken;
+        let outcome = self.connect(caller, pending.clone(), verifier, callback).await;
+        self.end_flow(caller, &pending, outcome).await
+    }
+
+    /// Writes down how a flow that was taken has ended, and tells its watchers.
+    pub(super) async fn end_flow(
+        &self,
+        caller: &Caller,
+        pending: &PendingAuthorization,
+        outcome: Result<Kept, Error>,
+    ) -> Result<Kept, Error> {
+        let outcome = outcome.map_err(|error| self.with_redirect(pending, error));
         match &outcome {
-            Ok((_, connection)) => {
-                self.flows.advance(id, FlowState::Connected(connection.id));
+            Ok(kept) => {
+                let id = kept.connection.id;
+                let state =
+                    if kept.already { FlowState::AlreadyConnected(id) } else { FlowState::Connected(id) };
+                self.flows.note_declined(pending.id, kept.declined.clone());
+                self.flows.advance(pending.id, state);
                 self.changes.tell(Topic::Connections);
             }
-            Err(error) => self.flows.advance(id, FlowState::Failed(Failure::from(error))),
+            Err(error) => {
+                let words = format!("{}: {error}", pending.connector);
+                let entry = self.entry(caller, pending.workspace, None, Deed::ConnectFailed, words);
+                let ended =
+                    self.ports.store.end_authorization(pending.id, AuthorizationEnd::Failed, entry).await;
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "a failed sign-in could not be written down");
+                }
+                self.flows.advance(pending.id, FlowState::Failed(Failure::from(error)));
+            }
         }
         outcome
+    }
+
+    /// Names the redirect that has to be registered, where the service says that it does not know it.
+    fn with_redirect(&self, pending: &PendingAuthorization, error: Error) -> Error {
+        let refused = match &error {
+            Error::Return(ReturnRefused::Provider(error)) | Error::Provider { error, .. } => error,
+            _ => return error,
+        };
+        let (Answer::Redirect { strategy, redirect_uri }, "redirect_uri_mismatch") =
+            (&pending.answer, refused.code.as_str())
+        else {
+            return error;
+        };
+        // A service that takes any port has the address without one.
+        let known = self.oauth_of(pending).and_then(|oauth| oauth.redirect(*strategy, Some(redirect_uri)));
+        let register = known.unwrap_or_else(|| redirect_uri.to_string());
+        let connector = self.catalog.get(&pending.connector);
+        let connector = connector.map_or(pending.connector.clone(), |manifest| manifest.name.clone());
+        Error::RedirectMismatch { connector, register }
     }
 
     async fn connect(
@@ -133,135 +171,49 @@ impl Hearthkey {
         pending: PendingAuthorization,
         verifier: Sealed,
         callback: Callback,
-    ) -> Result<(String, Connection), Error> {
-        let (pending, code) = pending.accept(callback, self.now()).map_err(Error::Return)?;
+    ) -> Result<Kept, Error> {
+        let (mut pending, returned) = pending.accept(callback, self.now()).map_err(Error::Return)?;
+        let Opened { manifest, client, secret: verifier, vault } =
+            self.open_flow(&pending, &verifier).await?;
+        if let Some(oauth) = self.oauth_of(&pending) {
+            check_return(oauth, &returned, client.client_secret.as_ref()).map_err(Error::Return)?;
+            let told = told::from_return(oauth, &pending.server, &returned.further).map_err(unusable)?;
+            pending.values.extend(told);
+        }
+        let missing = || Error::Internal("a flow without redirect came back by one");
+        let redirect_uri = pending.answer.redirect_uri().ok_or_else(missing)?;
+        let tokens = self
+            .exchange_code(&client, &returned.code, &verifier, redirect_uri, &pending.scopes)
+            .await
+            .map_err(|failure| failure.into_error(&manifest.name))?;
+        self.keep_tokens(caller, pending, manifest, client, &vault, tokens).await
+    }
+
+    /// Opens the secret of a flow, and finds what its token request needs.
+    pub(super) async fn open_flow(
+        &self,
+        pending: &PendingAuthorization,
+        sealed: &Sealed,
+    ) -> Result<Opened<'_>, Error> {
         let missing = || Error::NotFound { what: "connector", name: pending.connector.clone() };
         let manifest = self.catalog.get(&pending.connector).ok_or_else(missing)?;
-        let base = api_base(manifest, &pending.values)?;
-        let policy = egress_policy(manifest, &base, Some(&pending.server))
+        let policy = flow_policy(manifest, &pending.values, &pending.server)
             .map_err(|e| Error::Input { field: "connector".into(), expected: e.to_string() })?;
         let (client_id, client_secret) =
             self.client_credentials(pending.workspace, &pending.client, &pending.server).await?;
-        // Opens only if the row still says where the flow was to end: endpoint, hosts, client and redirect.
-        let flow = flow_text(&policy, &pending.server, &client_id, &pending.redirect_uri);
+        // Opens only if the row still says where the flow was to end: endpoint, hosts, client and answer.
+        let flow = flow_text(&policy, &pending.server, &client_id, &pending.answer);
         let (ws, row) = (pending.workspace.to_string(), pending.id.to_string());
         let place = place::verifier(&ws, &row, &pending.server.issuer, &flow);
         let vault = self.vault().await?;
-        let opened = vault.unseal(place, &verifier);
+        let opened = vault.unseal(place, sealed);
         let unreadable = || Error::Unreadable { what: "sign-in", name: manifest.name.clone() };
-        let verifier = opened.ok().and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
-        let verifier = verifier.ok_or_else(unreadable)?;
-        let client = ActingClient { server: pending.server, client_id, client_secret, policy };
-        let tokens = self
-            .exchange_code(&client, &code, &verifier, &pending.redirect_uri, &pending.scopes)
-            .await
-            .map_err(|failure| failure.into_error(&manifest.name))?;
-
-        self.prove_client(pending.workspace, &pending.client).await;
-        let now = self.now();
-        let ActingClient { server, policy, .. } = client;
-        let grant = first_grant(server, pending.client, pending.scopes, &tokens);
-        let issuer = grant.server.issuer.clone();
-        let credential = Credential::OAuth2(tokens);
-        // The tokens are the precious part: a service that will not say who this is does not cost the sign-in.
-        let identity = self
-            .identify(manifest, &pending.method, &pending.values, Some(&grant.server), &policy, &credential)
-            .await
-            .unwrap_or_default();
-        let connection = Connection {
-            id: ConnectionId::new(now, self.random()),
-            workspace: pending.workspace,
-            connector: pending.connector,
-            method: pending.method,
-            label: String::new(),
-            status: Status::Active,
-            identity,
-            values: pending.values,
-            oauth: Some(grant),
-            masked_key: None,
-            created_at: now,
-            last_used_at: None,
-            last_tested_at: None,
-            last_refreshed_at: None,
-            version: 1,
-        };
-        let connection = match pending.reconnect {
-            Some(id) => {
-                let taken = self
-                    .reconnect(caller, id, connection.clone(), &issuer, &policy, &credential, &vault)
-                    .await;
-                if taken.is_err() {
-                    self.give_back(&connection, policy, &credential).await;
-                }
-                taken?
-            }
-            None => {
-                let added = self
-                    .add_signed_in(
-                        caller,
-                        manifest,
-                        &vault,
-                        connection.clone(),
-                        pending.label,
-                        issuer,
-                        &policy,
-                        &credential,
-                    )
-                    .await;
-                // What cannot be kept does not live on at the service unseen.
-                if added.is_err() {
-                    self.give_back(&connection, policy, &credential).await;
-                }
-                added?
-            }
-        };
-        Ok((manifest.name.clone(), connection))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "they are what a new connection is made of")]
-    async fn add_signed_in(
-        &self,
-        caller: &Caller,
-        manifest: &Manifest,
-        vault: &Arc<Vault>,
-        connection: Connection,
-        label: Option<String>,
-        issuer: String,
-        policy: &EgressPolicy,
-        credential: &Credential,
-    ) -> Result<Connection, Error> {
-        let sealing = self.sealing_since(vault).await?;
-        let row = sealing.credential(&connection, 1, issuer, policy, credential)?;
-        let add = |connection, entry| self.ports.store.add_connection(connection, row.clone(), entry);
-        self.add_labelled(caller, manifest, connection, label, add).await
-    }
-
-    /// Adds a connection under the label asked for, or the first free one made from the connector's name. A label that was
-    /// taken meanwhile is numbered too: what was signed in is not thrown away for a name.
-    pub(crate) async fn add_labelled<F, Adding>(
-        &self,
-        caller: &Caller,
-        manifest: &Manifest,
-        mut connection: Connection,
-        label: Option<String>,
-        add: F,
-    ) -> Result<Connection, Error>
-    where
-        F: Fn(Connection, hearthkey_domain::activity::Activity) -> Adding,
-        Adding: Future<Output = Result<(), StoreError>>,
-    {
-        let wanted = label.unwrap_or_else(|| manifest.name.clone());
-        for number in 1..1000 {
-            connection.label = numbered_label(&wanted, number);
-            let who = connection.identity.display().unwrap_or_default();
-            let entry = self.entry_for(caller, &connection, Deed::Connected, who);
-            match add(connection.clone(), entry).await {
-                Err(StoreError::LabelTaken { .. }) => {}
-                Err(error) => return Err(error.into()),
-                Ok(()) => return Ok(connection),
-            }
-        }
-        Err(StoreError::LabelTaken { label: wanted }.into())
+        let secret = opened.ok().and_then(|bytes| Some(Secret::new(std::str::from_utf8(&bytes).ok()?)));
+        let secret = secret.ok_or_else(unreadable)?;
+        let dialect = Dialect::of(self.oauth_of(pending));
+        let server = pending.server.clone();
+        let client = ActingClient { server, client_id, client_secret, policy, dialect };
+        Ok(Opened { manifest, client, secret, vault })
     }
 
     pub(crate) async fn check_label_free(&self, workspace: WorkspaceId, label: &str) -> Result<(), Error> {

@@ -3,12 +3,14 @@
 use super::OwnClient;
 use crate::changes::Topic;
 use crate::tokens::token_policy;
-use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey};
+use hearthkey_connectors::discovery::known_server;
 use hearthkey_connectors::manifest::{Manifest, OAuth2, SecretRule};
+use hearthkey_domain::Secret;
 use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
 use hearthkey_domain::server::AuthorizationServer;
+use std::collections::BTreeMap;
 
 impl Hearthkey {
     /// The `client_id` of the person's own registration for a connector, where its issuer is known beforehand.
@@ -18,9 +20,9 @@ impl Hearthkey {
         manifest: &Manifest,
         oauth: &OAuth2,
     ) -> Option<String> {
-        let issuer = &oauth.server.as_ref()?.issuer;
+        let server = known_server(oauth, &BTreeMap::new())?;
         let workspace = self.known_workspace(caller).await.ok()??.id;
-        let client = self.ports.store.client_for(workspace, &manifest.id, issuer).await.ok()??;
+        let client = self.ports.store.client_for(workspace, &manifest.id, &server.issuer).await.ok()??;
         Some(client.client_id)
     }
 
@@ -38,15 +40,18 @@ impl Hearthkey {
         if let Some(own) = self.ports.store.client_for(workspace, &manifest.id, &server.issuer).await? {
             return Ok(ClientChoice::Own { id: own.id });
         }
-        if let Some(client_id) = &oauth.client.bundled {
-            return Ok(ClientChoice::Bundled { client_id: client_id.clone() });
+        if let Some(client_id) = oauth.client.bundled() {
+            return Ok(ClientChoice::Bundled { client_id: client_id.to_owned() });
         }
         let console = oauth.client.console.as_ref().map_or(String::new(), |url| format!(" at {url}"));
+        let redirect = oauth.redirects(None).next();
+        let redirect =
+            redirect.map_or(String::new(), |(_, redirect)| format!(" with the redirect {redirect}"));
         Err(Error::Input {
             field: "client".into(),
             expected: format!(
-                "{} needs a client of your own: register one{console} with the redirect {}",
-                manifest.name, oauth.client.redirect
+                "{} needs a client of your own: register one{console}{redirect}",
+                manifest.name
             ),
         })
     }
@@ -61,6 +66,23 @@ impl Hearthkey {
         server: &AuthorizationServer,
         typed: OwnClient,
     ) -> Result<ClientChoice, Error> {
+        let (client, secret) = self.typed_client(workspace, manifest, oauth, server, typed)?;
+        let id = client.id;
+        let sealing = self.sealing().await?;
+        let sealed = sealing.client_secret(&client, secret.as_ref())?;
+        self.ports.store.add_client(client, sealed).await?;
+        Ok(ClientChoice::Own { id })
+    }
+
+    /// A client as it was typed, checked, with the server its secret is for.
+    pub(crate) fn typed_client(
+        &self,
+        workspace: WorkspaceId,
+        manifest: &Manifest,
+        oauth: &OAuth2,
+        server: &AuthorizationServer,
+        typed: OwnClient,
+    ) -> Result<(Client, Option<Secret>), Error> {
         let refuse = |field: &str, expected: &str| {
             let (field, expected) = (field.to_owned(), expected.to_owned());
             Err(Error::Input { field, expected })
@@ -91,14 +113,21 @@ impl Hearthkey {
             policy: token_policy(server)?,
             created_at: now,
             proven: false,
+            kept: false,
         };
-        let (ws, row) = (workspace.to_string(), client.id.to_string());
-        let place = place::client_secret(&ws, &row, &client.server, &client.policy);
-        let sealing = self.sealing().await?;
-        let sealed = secret.map(|secret| sealing.seal(place, &secret)).transpose()?;
-        let id = client.id;
-        self.ports.store.add_client(client, sealed).await?;
-        Ok(ClientChoice::Own { id })
+        Ok((client, secret))
+    }
+
+    /// Whether a client is still there.
+    pub(super) async fn has_client(
+        &self,
+        workspace: WorkspaceId,
+        choice: &ClientChoice,
+    ) -> Result<bool, Error> {
+        match choice {
+            ClientChoice::Own { id } => Ok(self.ports.store.client(workspace, *id).await?.is_some()),
+            ClientChoice::Bundled { .. } => Ok(true),
+        }
     }
 
     /// Notes that a sign-in has succeeded with a client.

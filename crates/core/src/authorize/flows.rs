@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::error::Failure;
-use hearthkey_domain::authorization::ReturnRefused;
+use hearthkey_connectors::scopes::Outcome;
+use hearthkey_domain::authorization::{Answer, ReturnRefused, Strategy};
 use hearthkey_domain::ids::{AuthorizationId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::Clock;
 use jiff::Timestamp;
@@ -23,14 +24,18 @@ pub struct Authorization {
     pub connector: String,
     /// Where the browser goes.
     pub authorize_url: Url,
-    /// Where it returns to.
-    pub redirect_uri: Url,
+    /// How the answer comes back.
+    pub answer: Answer,
+    /// The ways that could be tried instead.
+    pub others: Vec<Strategy>,
     /// When it is given up.
     pub expires_at: Timestamp,
     /// Whether a browser was opened for it.
     pub browser_opened: bool,
     /// Whether it began in an earlier process: its exact address is not known any more.
     pub resumed: bool,
+    /// What was asked for and not granted, once that is known.
+    pub declined: Vec<Outcome>,
     /// How far it is.
     pub state: FlowState,
 }
@@ -40,10 +45,14 @@ pub struct Authorization {
 pub enum FlowState {
     /// The browser has not returned.
     Waiting,
+    /// The answer is here, and waits in memory until the vault is open; why it is not.
+    WaitingForUnlock(Failure),
     /// It returned; the code is being exchanged.
     Exchanging,
     /// The connection is there.
     Connected(ConnectionId),
+    /// The account was connected before; that connection goes on, with the new tokens unless they may do less.
+    AlreadyConnected(ConnectionId),
     /// It failed.
     Failed(Failure),
     /// The person gave it up.
@@ -54,7 +63,7 @@ impl Authorization {
     /// This sign-in as it is at `now`: one that still waits after its time has failed.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
-        if self.state == FlowState::Waiting && now >= self.expires_at {
+        if self.state.waits() && now >= self.expires_at {
             self.state = FlowState::Failed(Failure::from(&Error::Return(ReturnRefused::Expired)));
         }
         self
@@ -62,10 +71,15 @@ impl Authorization {
 }
 
 impl FlowState {
+    /// Whether it ends by its time.
+    fn waits(&self) -> bool {
+        matches!(self, Self::Waiting | Self::WaitingForUnlock(_))
+    }
+
     /// Whether it will not change any more.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Connected(_) | Self::Failed(_) | Self::Cancelled)
+        matches!(self, Self::Connected(_) | Self::AlreadyConnected(_) | Self::Failed(_) | Self::Cancelled)
     }
 }
 
@@ -93,6 +107,22 @@ impl Flows {
         flows.insert(authorization.id, Flow { sender: watch::Sender::new(authorization), given_up });
     }
 
+    /// Whether a sign-in is known here.
+    pub(crate) fn has(&self, id: AuthorizationId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+    }
+
+    /// Notes what was not granted, before the sign-in ends.
+    pub(crate) fn note_declined(&self, id: AuthorizationId, declined: Vec<Outcome>) {
+        let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flow) = flows.get(&id) {
+            flow.sender.send_if_modified(|authorization| {
+                authorization.declined = declined;
+                false
+            });
+        }
+    }
+
     /// Notes that a browser was opened for a sign-in.
     pub(crate) fn browser_opened(&self, id: AuthorizationId) {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +138,7 @@ impl Flows {
                 flow.given_up.cancel();
             }
             flow.sender.send_if_modified(|authorization| {
-                let goes_on = !authorization.state.is_final();
+                let goes_on = !authorization.state.is_final() && authorization.state != state;
                 if goes_on {
                     authorization.state = state;
                 }
@@ -162,7 +192,7 @@ impl FlowStream {
         }
         let (waiting, deadline) = {
             let flow = self.receiver.borrow();
-            (flow.state == FlowState::Waiting, flow.expires_at)
+            (flow.state.waits(), flow.expires_at)
         };
         if self.begun && waiting {
             tokio::select! {

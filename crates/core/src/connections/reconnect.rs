@@ -6,14 +6,14 @@ use hearthkey_domain::activity::Deed;
 use hearthkey_domain::connection::{Connection, Identity, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
-use hearthkey_domain::ids::ConnectionId;
-use hearthkey_domain::ports::StoreError;
+use hearthkey_domain::ids::{AuthorizationId, ConnectionId};
+use hearthkey_domain::ports::{AuthorizationEnd, StoreError};
 use hearthkey_vault::Vault;
 use std::sync::Arc;
 
 impl Hearthkey {
     /// Gives a connection the credential of `fresh`, if that is the same account's at the same place. `vault` is the vault as it
-    /// was when the provider was asked.
+    /// was when the provider was asked; `flow` is the sign-in that ends with it.
     #[expect(
         clippy::too_many_arguments,
         reason = "they are what a new credential for a known connection is made of"
@@ -27,6 +27,7 @@ impl Hearthkey {
         policy: &EgressPolicy,
         credential: &Credential,
         vault: &Arc<Vault>,
+        flow: Option<AuthorizationId>,
     ) -> Result<Connection, Error> {
         let missing = || Error::NotFound { what: "connection", name: id.to_string() };
         // A refresh under way ends first: the tokens that come last are the new ones.
@@ -59,11 +60,20 @@ impl Hearthkey {
             let row = sealing.credential(&renewed, version, issuer.to_owned(), policy, credential)?;
             let who = renewed.identity.display().unwrap_or_default();
             let entry = self.entry_for(caller, &renewed, Deed::Reconnected, who);
-            match self.ports.store.replace_credential(renewed.clone(), row, entry).await {
+            let replaced = match flow {
+                // A sign-in ends in the same transaction.
+                Some(flow) => {
+                    let end = AuthorizationEnd::Reconnected(Box::new(renewed.clone()), row);
+                    self.ports.store.end_authorization(flow, end, entry).await
+                }
+                None => self.ports.store.replace_credential(renewed.clone(), row, entry).await,
+            };
+            match replaced {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
                     renewed.version += 1;
+                    self.untell_person(id);
                     return Ok(renewed);
                 }
             }

@@ -33,6 +33,7 @@ impl Hearthkey {
                 connection.status = leaving(&connection.status, purge_after, keep_sign_in)
             })
             .await?;
+        self.untell_person(found.id);
         if now {
             self.remove(leaving).await?;
             return Ok(None);
@@ -158,7 +159,7 @@ impl Hearthkey {
             return Ok(Revocation::Nothing);
         };
         let Some(endpoint) = grant.server.revocation_endpoint.clone() else { return Ok(Revocation::NoWay) };
-        let client = self.acting_client(connection.workspace, grant, policy).await?;
+        let client = self.acting_client(connection, grant, policy).await?;
         // Revoking the refresh token ends the grant; one without is ended by its access token (RFC 7009 section 2.1).
         let (token, hint) = match &tokens.refresh_token {
             Some(token) => (token, "refresh_token"),

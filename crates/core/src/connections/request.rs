@@ -1,6 +1,6 @@
 //! Using a connection: a request through it, to its API's host and nowhere else.
 
-use super::test::{json_of, status_after};
+use super::test::{is_healed_by_use, json_of, status_after};
 use crate::outgoing::CALL_TIMEOUT;
 use crate::tokens::{Opened, inject, without_secrets};
 use crate::{Caller, Error, Hearthkey};
@@ -134,9 +134,8 @@ impl Hearthkey {
             headers.insert(header::CONTENT_TYPE, value);
         }
         put_api_headers(manifest, headers);
-        let api_key = manifest.method(Some(&connection.method)).and_then(|m| m.api_key.as_ref());
-        let injected: Vec<&str> =
-            api_key.iter().flat_map(|key| &key.inject).map(|injection| injection.header.as_str()).collect();
+        let method = manifest.method(Some(&connection.method));
+        let injected: Vec<&str> = method.iter().flat_map(|method| method.credential_headers()).collect();
         for (name, value) in &wanted.headers {
             let (name, value) = caller_header(name, value, &injected)?;
             headers.insert(name, value);
@@ -159,7 +158,13 @@ impl Hearthkey {
             && let Some(renewed) = self.after_refusal(caller, &opened).await?
         {
             let reply = self.send_as(manifest, &renewed, request).await?;
+            if reply.status() != StatusCode::UNAUTHORIZED {
+                self.note_worked(&renewed);
+            }
             return Ok((reply, renewed));
+        }
+        if reply.status() != StatusCode::UNAUTHORIZED {
+            self.note_worked(&opened);
         }
         Ok((reply, opened))
     }
@@ -169,7 +174,7 @@ impl Hearthkey {
     async fn note_outcome(&self, manifest: &Manifest, opened: &Opened, reply: &Response<Bytes>) {
         let known = &opened.connection;
         let (status, body) = json_of(reply);
-        let troubled = matches!(known.status, Status::NeedsReconnect { .. } | Status::Error { .. });
+        let troubled = is_healed_by_use(known);
         let found = match status {
             401 => {
                 let verdict = hearthkey_connectors::reply::verdict(manifest, status, body.as_ref());

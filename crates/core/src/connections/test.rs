@@ -12,6 +12,7 @@ use hearthkey_domain::activity::Deed;
 use hearthkey_domain::connection::{Connection, Identity, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
+use hearthkey_domain::renewal::FailureClass;
 use hearthkey_domain::server::AuthorizationServer;
 use http::{Request, Response, header};
 use jiff::Timestamp;
@@ -104,7 +105,7 @@ impl Hearthkey {
         let wanted = manifest.identity.as_ref()?;
         let reply = self.ask(manifest, &wanted.request, method, values, server, policy, credential).await;
         let (status, body) = json_of(&reply.ok().filter(|reply| reply.status().is_success())?);
-        Some(reply::identity(wanted, status, &body?))
+        Some(reply::identity(wanted, status, &body?, values))
     }
 
     /// Sends one of a manifest's requests with a credential that is not, or not yet, a connection's.
@@ -132,13 +133,18 @@ fn templated(
     server: Option<&AuthorizationServer>,
 ) -> Result<Request<Bytes>, Error> {
     let address = template_address(manifest, template, values, server)?;
+    let body = template.json.as_ref().map_or_else(Bytes::new, |json| Bytes::from(json.to_string()));
     let mut request = Request::builder()
         .method(template.method.clone())
         .uri(address.as_str())
         .header(header::ACCEPT, "application/json")
-        .body(Bytes::new())
+        .body(body)
         .map_err(|_| Error::Internal("a manifest's request cannot be sent"))?;
     put_api_headers(manifest, request.headers_mut());
+    if template.json.is_some() {
+        let json = header::HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
     Ok(request)
 }
 
@@ -151,10 +157,25 @@ pub(crate) fn json_of(reply: &Response<Bytes>) -> (u16, Option<Value>) {
 pub(super) fn status_after(verdict: &Verdict, status: u16, connection: &Connection) -> Option<Status> {
     let words = || verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
     let renewable = connection.oauth.as_ref().is_some_and(|grant| grant.renewable);
+    let refused_class =
+        if connection.oauth.is_some() { FailureClass::NotRenewable } else { FailureClass::KeyRefused };
     match status {
-        _ if verdict.works => Some(Status::Active),
-        401 if !renewable => Some(Status::NeedsReconnect { reason: words() }),
+        _ if verdict.works => is_healed_by_use(connection).then_some(Status::Active),
+        401 if !renewable => Some(Status::NeedsReconnect { reason: words(), class: refused_class }),
         429 | 500..=599 => None,
-        _ => Some(Status::Error { message: words() }),
+        _ => Some(Status::Error { message: words(), class: FailureClass::RequestRefused }),
+    }
+}
+
+/// Whether a connection has trouble that is over once it works. A renewal that was refused is not: the access token may well
+/// have some time left.
+pub(super) fn is_healed_by_use(connection: &Connection) -> bool {
+    let cool_down = connection.oauth.as_ref().and_then(|grant| grant.renewal.cool_down.as_ref());
+    match &connection.status {
+        Status::NeedsReconnect { class, .. } => {
+            !matches!(class, FailureClass::GrantEnded | FailureClass::ReplyLost) || connection.oauth.is_none()
+        }
+        Status::Error { .. } => cool_down.is_none_or(|cool_down| !cool_down.class.needs_person()),
+        _ => false,
     }
 }

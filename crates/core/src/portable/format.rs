@@ -9,6 +9,7 @@ use hearthkey_domain::client::Client;
 use hearthkey_domain::connection::{Connection, Identity, OAuthGrant, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::ids::{ClientId, ConnectionId, WorkspaceId};
+use hearthkey_domain::renewal::Renewal;
 use hearthkey_domain::workspace::Workspace;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -218,6 +219,7 @@ impl<'a> ClientText<'a> {
             policy: self.policy.into_owned(),
             created_at: self.created_at,
             proven: false,
+            kept: false,
         };
         ClientEntry { client, secret }
     }
@@ -234,7 +236,11 @@ impl<'a> ConnectionText<'a> {
             status: Cow::Borrowed(&connection.status),
             identity: Cow::Borrowed(&connection.identity),
             values: Cow::Borrowed(&connection.values),
-            oauth: connection.oauth.as_ref().map(Cow::Borrowed),
+            // When it is renewed is a matter of the place where that is done.
+            oauth: connection
+                .oauth
+                .clone()
+                .map(|g| Cow::Owned(OAuthGrant { renewal: Renewal::default(), ..g })),
             masked_key: connection.masked_key.as_deref().map(Cow::Borrowed),
             created_at: connection.created_at,
             last_used_at: connection.last_used_at,

@@ -10,7 +10,7 @@ use crate::vault_gate::place;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_connectors::manifest::{AuthMethod, FieldKind};
 use hearthkey_connectors::request::{api_base, egress_policy};
-use hearthkey_connectors::{discovery, form};
+use hearthkey_connectors::{discovery, form, told};
 use hearthkey_domain::Secret;
 use hearthkey_domain::activity::Deed;
 use hearthkey_domain::client::{Client, ClientChoice};
@@ -19,6 +19,7 @@ use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{BlobId, ClientId, ConnectionId, WorkspaceId};
 use hearthkey_domain::ports::StoreError;
+use hearthkey_domain::renewal::Renewal;
 use hearthkey_domain::workspace::{Workspace, parse_name};
 use hearthkey_vault::{AgeError, FileKey, SlotIdentity, decrypt};
 use std::collections::BTreeMap;
@@ -242,6 +243,10 @@ impl Hearthkey {
         let label = (1..1000).map(|number| numbered_label(&entry.connection.label, number));
         let label = label.into_iter().find(|label| !taken(label)).unwrap_or_default();
         let mut connection = entry.connection;
+        // Planned anew here.
+        if let Some(grant) = &mut connection.oauth {
+            grant.renewal = Renewal::default();
+        }
         if let Some(grant) = &mut connection.oauth
             && let ClientChoice::Own { id } = grant.client
         {
@@ -292,12 +297,14 @@ impl Hearthkey {
         if matches!(connection.status, Status::Deleting { .. }) {
             return Err("it was being removed".to_owned());
         }
-        form::check_values(method, &connection.values)
-            .map_err(|_| "its settings cannot be right".to_owned())?;
+        let misfit = || "its settings cannot be right".to_owned();
+        let answers = told::without_told(method, &connection.values).map_err(|_| misfit())?;
+        form::check_values(manifest, method, &answers).map_err(|_| misfit())?;
         let server = connection.oauth.as_ref().map(|grant| &grant.server);
         if let (Some(server), Some(oauth)) = (server, &method.oauth2) {
-            let known = match discovery::known_server(oauth) {
+            let known = match discovery::known_server(oauth, &connection.values) {
                 Some(known) => known == *server,
+                None if oauth.server.is_some() => false,
                 None => {
                     let issuer =
                         oauth.discover.as_ref().and_then(|address| address.resolve(&connection.values));

@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// What a vault is known by, from its first start on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct VaultSettings {
     pub lock_after_minutes: Option<u32>,
     /// A person locked, and nobody unlocked since: it lasts beyond the process.
     pub locked: bool,
+    /// The https page that sends browsers on to the app, where there is one.
+    pub bounce: Option<Url>,
 }
 
 /// A workspace and its sealed key.
@@ -86,6 +89,17 @@ pub enum SealedPlace {
         /// Canonical text of the egress policy.
         policy: String,
     },
+    /// The credential before a connection's newest.
+    PreviousCredential {
+        /// The connection.
+        connection: ConnectionId,
+        /// The version it had as the newest.
+        version: u64,
+        /// Who issued it.
+        issuer: String,
+        /// Canonical text of the egress policy.
+        policy: String,
+    },
     /// A client's secret.
     ClientSecret {
         /// The client.
@@ -119,6 +133,35 @@ pub struct CredentialRow {
     pub issuer: String,
     /// The envelope.
     pub sealed: Sealed,
+}
+
+/// That a version of a credential was spent on a renewal whose answer is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpentCredential {
+    /// The version.
+    pub version: u64,
+    /// When the renewal began.
+    pub at: Timestamp,
+}
+
+/// What is kept of a connection's renewals beside its newest credential.
+#[derive(Debug, Clone, Default)]
+pub struct RefreshState {
+    /// What was spent without an answer.
+    pub spent: Option<SpentCredential>,
+    /// The credential before the newest, until the newest has worked once.
+    pub previous: Option<CredentialRow>,
+}
+
+/// What a flow brought. It ends in the transaction that writes this.
+#[derive(Debug)]
+pub enum AuthorizationEnd {
+    /// A connection that is new ([`Store::add_connection`]).
+    Connected(Box<Connection>, CredentialRow),
+    /// New tokens of one that is known ([`Store::replace_credential`]).
+    Reconnected(Box<Connection>, CredentialRow),
+    /// Nothing.
+    Failed,
 }
 
 /// Figures and findings about the database.
@@ -290,13 +333,60 @@ pub trait Store: Send + Sync {
         connection: Connection,
         activity: Option<Activity>,
     ) -> Result<(), StoreError>;
-    /// Replaces a credential whose stored version is one below `credential.version`, with its connection.
+    /// Replaces a credential whose stored version is one below `credential.version`, with its connection: by one that has
+    /// nothing to do with it, so that nothing is kept of it.
     async fn replace_credential(
         &self,
         connection: Connection,
         credential: CredentialRow,
         activity: Activity,
     ) -> Result<(), StoreError>;
+    /// What is kept of a connection's renewals.
+    async fn refresh_state(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<RefreshState, StoreError>;
+    /// Notes that the credential of this version is spent from now on; what was noted of it before stays. Refused with
+    /// [`StoreError::Conflict`] when it is not the stored version.
+    async fn begin_refresh(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        version: u64,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Takes back that a version was spent: its token was certainly not.
+    async fn cancel_refresh(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        version: u64,
+    ) -> Result<(), StoreError>;
+    /// Replaces a credential by what it was spent on, with its connection; keeps it as the previous one, in place of an
+    /// earlier previous one, and forgets that it was spent.
+    async fn finish_refresh(
+        &self,
+        connection: Connection,
+        credential: CredentialRow,
+        activity: Option<Activity>,
+    ) -> Result<(), StoreError>;
+    /// Forgets the credential before `version`, which has worked. One that is not the newest any more says nothing.
+    async fn forget_previous(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        version: u64,
+    ) -> Result<(), StoreError>;
+    /// Up to `limit` connections of all workspaces whose tokens are to be renewed at `now` and that do not rest after a
+    /// failure. Those that were due before `woke` come spread over [`Renewal::SPREAD`](crate::renewal::Renewal::SPREAD)
+    /// from then on. As quick with many connections as with few.
+    async fn due_for_refresh(
+        &self,
+        now: Timestamp,
+        woke: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError>;
     /// Notes a use. Written lazily, lost at worst; never waits.
     fn note_use(&self, activity: Activity);
     /// Removes a connection and its credential for good, and asks for a rotation if it had one.
@@ -311,7 +401,7 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Activity>, StoreError>;
 
-    /// The newest proven client of the person's own for a connector and issuer.
+    /// The newest client for use of the person's own for a connector and issuer.
     async fn client_for(
         &self,
         workspace: WorkspaceId,
@@ -328,6 +418,15 @@ pub trait Store: Send + Sync {
     async fn clients(&self, workspace: WorkspaceId) -> Result<Vec<(Client, Option<Sealed>)>, StoreError>;
     /// Adds a client.
     async fn add_client(&self, client: Client, secret: Option<Sealed>) -> Result<(), StoreError>;
+    /// Puts a client in the place of others of the same registration: connections and flows that went with them go on with it,
+    /// and they are gone.
+    async fn replace_clients(
+        &self,
+        old: Vec<ClientId>,
+        client: Client,
+        secret: Option<Sealed>,
+        activity: Activity,
+    ) -> Result<(), StoreError>;
     /// Removes a client. One that is not there is removed.
     async fn remove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError>;
     /// Notes that a sign-in has succeeded with a client.
@@ -339,12 +438,35 @@ pub trait Store: Send + Sync {
         pending: PendingAuthorization,
         verifier: Sealed,
     ) -> Result<(), StoreError>;
-    /// Takes the flow with this `state` digest out of the store: whoever gets it is the only one.
+    /// A flow that waits, with its sealed secret.
+    async fn authorization(
+        &self,
+        workspace: WorkspaceId,
+        id: AuthorizationId,
+    ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError>;
+    /// The flow that waits for this `state` digest.
+    async fn authorization_with_state(
+        &self,
+        state_digest: &str,
+    ) -> Result<Option<PendingAuthorization>, StoreError>;
+    /// Replaces the record of a flow that waits. False if there is none.
+    async fn update_authorization(&self, pending: PendingAuthorization) -> Result<bool, StoreError>;
+    /// Takes the flow with this `state` digest: whoever gets it is the only one. Its row stays until
+    /// [`Store::end_authorization`], so that an end that was cut short is seen.
     async fn take_authorization(
         &self,
         state_digest: &str,
     ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError>;
-    /// Forgets a flow of a workspace. True if it was there.
+    /// Ends a flow with what it brought.
+    async fn end_authorization(
+        &self,
+        id: AuthorizationId,
+        end: AuthorizationEnd,
+        activity: Activity,
+    ) -> Result<(), StoreError>;
+    /// The flows that were taken and never ended.
+    async fn taken_authorizations(&self) -> Result<Vec<PendingAuthorization>, StoreError>;
+    /// Forgets a flow of a workspace that waits. True if it was there.
     async fn cancel_authorization(
         &self,
         workspace: WorkspaceId,

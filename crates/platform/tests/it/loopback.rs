@@ -44,7 +44,7 @@ struct Listening {
 impl Listening {
     async fn with(flow: Flow, until: Timestamp) -> Self {
         let (redirects, flow) = (LoopbackRedirects::default(), Arc::new(flow));
-        let redirect = redirects.listen(None, until, flow.clone()).await.unwrap();
+        let redirect = redirects.listen("127.0.0.1", None, until, flow.clone()).await.unwrap();
         let port = redirect.port().unwrap();
         assert_eq!(redirect.as_str(), format!("http://127.0.0.1:{port}/oauth/callback"));
         Self { redirects, flow, port }
@@ -102,6 +102,21 @@ async fn the_return_is_handed_over_and_ends_the_flow() {
     }
     assert_eq!(*listening.flow.queries.lock().unwrap(), ["code=a%20b&state=s"]);
     assert!(listening.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_host_by_its_name_is_that_host_alone() {
+    let (redirects, flow) = (LoopbackRedirects::default(), Arc::new(Flow::default()));
+    let redirect = redirects.listen("localhost", None, in_a_minute(), flow.clone()).await.unwrap();
+    let port = redirect.port().unwrap();
+    assert_eq!(redirect.as_str(), format!("http://localhost:{port}/oauth/callback"));
+    for (host, status) in [("127.0.0.1", 400..500), ("evil.example", 400..500), ("localhost", 200..201)] {
+        let request = format!("GET /oauth/callback?code=a&state=s HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n");
+        let reply = raw(port, request.as_bytes()).await.unwrap();
+        let found: u16 = reply.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(status.contains(&found), "{host}: {reply}");
+    }
+    assert_eq!(flow.queries.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -196,7 +211,8 @@ async fn the_listener_ends_in_time_and_with_its_owner() {
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let first = Listening::new().await;
-    let answer =
-        LoopbackRedirects::default().listen(Some(first.port), in_a_minute(), Arc::new(Flow::default())).await;
+    let answer = LoopbackRedirects::default()
+        .listen("127.0.0.1", Some(first.port), in_a_minute(), Arc::new(Flow::default()))
+        .await;
     assert_eq!(answer.unwrap_err(), format!("port {} is in use by another program", first.port));
 }

@@ -1,9 +1,10 @@
 //! OAuth client registrations of the person's own, with their sealed secrets.
 
+use super::connections;
 use super::rows::{column, execute, one, readable, record, same, to_record};
 use crate::failure::{failure, is_present};
 use hearthkey_domain::authorization::PendingAuthorization;
-use hearthkey_domain::client::Client;
+use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
 use hearthkey_domain::ports::StoreError;
 use hearthkey_domain::sealed::Sealed;
@@ -11,7 +12,7 @@ use rusqlite::{Connection as Sqlite, Row, named_params};
 
 const CLIENTS: &str = "clients";
 
-/// The newest proven client for a connector and issuer.
+/// The newest client for use for a connector and issuer.
 pub(super) fn find_for(
     sqlite: &Sqlite,
     workspace: WorkspaceId,
@@ -53,6 +54,10 @@ pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> 
                    AND json_valid(authorizations.record)
                    AND json_extract(authorizations.record, '$.client.id') = clients.id)";
     execute(sqlite, sql, [client.workspace.to_string(), over.to_string()]).map_err(failure)?;
+    insert(sqlite, client, secret)
+}
+
+fn insert(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> Result<(), StoreError> {
     let sql = "INSERT INTO clients (id, workspace, connector, issuer, proven, record, secret)
                VALUES (:id, :workspace, :connector, :issuer, :proven, :record, :secret)";
     let values = named_params! {
@@ -60,7 +65,7 @@ pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> 
         ":workspace": client.workspace.to_string(),
         ":connector": client.connector,
         ":issuer": client.issuer,
-        ":proven": client.proven,
+        ":proven": client.is_for_use(),
         ":record": to_record(client)?,
         ":secret": secret.map(Sealed::as_bytes),
     };
@@ -71,6 +76,31 @@ pub(super) fn add(sqlite: &Sqlite, client: &Client, secret: Option<&Sealed>) -> 
     }
 }
 
+/// Puts a client in the place of others: whatever went with them goes with it.
+pub(super) fn replace(
+    sqlite: &Sqlite,
+    old: &[ClientId],
+    client: &Client,
+    secret: Option<&Sealed>,
+) -> Result<(), StoreError> {
+    insert(sqlite, client, secret)?;
+    for mut connection in connections::list(sqlite, client.workspace)? {
+        let choice = connection.oauth.as_ref().map(|grant| &grant.client);
+        if matches!(choice, Some(ClientChoice::Own { id }) if old.contains(id)) {
+            connection.use_client(ClientChoice::Own { id: client.id });
+            connections::update(sqlite, &connection)?;
+        }
+    }
+    for id in old {
+        let sql = "UPDATE authorizations SET record = json_set(record, '$.client.id', ?3)
+                   WHERE workspace = ?1 AND json_valid(record) AND json_extract(record, '$.client.id') = ?2";
+        let values = [client.workspace.to_string(), id.to_string(), client.id.to_string()];
+        execute(sqlite, sql, values).map_err(failure)?;
+        remove(sqlite, client.workspace, *id)?;
+    }
+    Ok(())
+}
+
 /// Removes a client.
 pub(super) fn remove(sqlite: &Sqlite, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
     let sql = "DELETE FROM clients WHERE workspace = ?1 AND id = ?2";
@@ -79,7 +109,9 @@ pub(super) fn remove(sqlite: &Sqlite, workspace: WorkspaceId, id: ClientId) -> R
 
 /// Notes that a sign-in has succeeded with a client. One that is gone is no error.
 pub(super) fn prove(sqlite: &Sqlite, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
-    let sql = "UPDATE clients SET proven = TRUE WHERE workspace = ?1 AND id = ?2";
+    let sql = "UPDATE clients SET proven = TRUE,
+                   record = CASE WHEN json_valid(record) THEN json_set(record, '$.proven', json('true')) ELSE record END
+               WHERE workspace = ?1 AND id = ?2";
     execute(sqlite, sql, [workspace.to_string(), id.to_string()]).map(drop).map_err(failure)
 }
 
@@ -88,7 +120,9 @@ pub(super) fn read(row: &Row<'_>) -> Result<Client, StoreError> {
     let mut client: Client = record(row, CLIENTS)?;
     same(row, CLIENTS, "id", &client.id)?;
     same(row, CLIENTS, "workspace", &client.workspace)?;
-    client.proven = column(row, CLIENTS, "proven")?;
+    // The column says whether it is for use; of one that was kept, the record says whether it is proven.
+    let for_use: bool = column(row, CLIENTS, "proven")?;
+    client.proven = for_use && (client.proven || !client.kept);
     Ok(client)
 }
 

@@ -7,7 +7,7 @@ use super::rows::{
     column, execute, from_nanoseconds, one, readable, readable_up_to, record, same, to_nanoseconds,
     to_record, to_version, version,
 };
-use super::{activity, vault};
+use super::{activity, renewals, vault};
 use crate::failure::{failed, failure, is_present, is_taken};
 use hearthkey_domain::activity::Activity;
 use hearthkey_domain::connection::{Connection, Status};
@@ -92,9 +92,17 @@ pub(super) fn add(
     activity: &Activity,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO connections
-                   (id, workspace, connector, label, status, version, purge_after, last_used_at, record)
-               VALUES (:id, :workspace, :connector, :label, :status, :version, :purge_after, :last_used_at, :record)";
+                   (id, workspace, connector, label, status, version, purge_after, last_used_at, record,
+                    refresh_at, refresh_jitter, tokens_at, held_from, held_until)
+               VALUES (:id, :workspace, :connector, :label, :status, :version, :purge_after, :last_used_at, :record,
+                       :refresh_at, :jitter, :tokens_at, :held_from, :held_until)";
+    let (refresh_at, jitter, tokens_at, held_from, held_until) = renewals::columns(connection);
     let values = named_params! {
+        ":refresh_at": refresh_at,
+        ":jitter": jitter,
+        ":tokens_at": tokens_at,
+        ":held_from": held_from,
+        ":held_until": held_until,
         ":id": connection.id.to_string(),
         ":workspace": connection.workspace.to_string(),
         ":connector": connection.connector,
@@ -125,10 +133,18 @@ pub(super) fn update(sqlite: &Sqlite, connection: &Connection) -> Result<(), Sto
     let sql = "UPDATE connections
                SET connector = :connector, label = :label, status = :status, version = :raised,
                    purge_after = :purge_after, record = :record,
+                   refresh_at = :refresh_at, refresh_jitter = :jitter, tokens_at = :tokens_at,
+                   held_from = :held_from, held_until = :held_until,
                    last_used_at = CASE WHEN :last_used_at IS NULL OR last_used_at >= :last_used_at
                                        THEN last_used_at ELSE :last_used_at END
                WHERE workspace = :workspace AND id = :id AND version = :version";
+    let (refresh_at, jitter, tokens_at, held_from, held_until) = renewals::columns(connection);
     let values = named_params! {
+        ":refresh_at": refresh_at,
+        ":jitter": jitter,
+        ":tokens_at": tokens_at,
+        ":held_from": held_from,
+        ":held_until": held_until,
         ":id": connection.id.to_string(),
         ":workspace": connection.workspace.to_string(),
         ":connector": connection.connector,
@@ -147,7 +163,7 @@ pub(super) fn update(sqlite: &Sqlite, connection: &Connection) -> Result<(), Sto
     }
 }
 
-/// Writes a credential over the version below its own, with its connection.
+/// Writes a credential over the version below its own, with its connection, and forgets what was kept of that for its renewal.
 pub(super) fn replace_credential(
     sqlite: &Sqlite,
     connection: &Connection,
@@ -166,7 +182,7 @@ pub(super) fn replace_credential(
     };
     match execute(sqlite, sql, values).map_err(failure)? {
         0 => Err(StoreError::Conflict),
-        _ => Ok(()),
+        _ => renewals::forget(sqlite, connection.id),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is wrong with the file, as far as can be told without its keys.
 
-use super::{activity, authorizations, clients, connections, slots, vault, workspaces};
+use super::{activity, authorizations, clients, connections, renewals, slots, vault, workspaces};
 use crate::failure::failure;
 use crate::shape::quick_check;
 use hearthkey_domain::ports::StoreError;
@@ -21,6 +21,8 @@ const TABLES: &[(&str, &str, Check)] = &[
     ("workspaces", "id", |row| workspaces::read(row).map(drop)),
     ("connections", "id", |row| connections::read(row).map(drop)),
     ("credentials", "connection", |row| connections::read_credential(row).map(drop)),
+    ("spent_credentials", "connection", |row| renewals::read_spent(row).map(drop)),
+    ("previous_credentials", "connection", |row| renewals::read_previous(row).map(drop)),
     ("clients", "id", |row| clients::read(row).map(drop)),
     ("authorizations", "id", |row| authorizations::read(row).map(drop)),
     ("activity", "id", |row| activity::read(row).map(drop)),

@@ -9,6 +9,7 @@ mod clients;
 mod connections;
 mod health;
 mod port;
+mod renewals;
 mod rotation;
 mod rows;
 mod schema;

@@ -1,7 +1,8 @@
 //! The [`Store`] port: which thread each method runs on, and which of them cuts the log.
 
 use super::{
-    VaultDb, activity, authorizations, clients, connections, health, rotation, slots, vault, workspaces,
+    VaultDb, activity, authorizations, clients, connections, health, renewals, rotation, slots, vault,
+    workspaces,
 };
 use async_trait::async_trait;
 use hearthkey_domain::activity::Activity;
@@ -11,8 +12,8 @@ use hearthkey_domain::connection::Connection;
 use hearthkey_domain::ids::{AuthorizationId, ClientId, ConnectionId, SlotId, WorkspaceId};
 use hearthkey_domain::key_slot::SlotRow;
 use hearthkey_domain::ports::{
-    CredentialRow, RotationStart, SealedRow, Store, StoreError, StoreHealth, VaultRecord, VaultSettings,
-    WorkspaceRow,
+    AuthorizationEnd, CredentialRow, RefreshState, RotationStart, SealedRow, Store, StoreError, StoreHealth,
+    VaultRecord, VaultSettings, WorkspaceRow,
 };
 use hearthkey_domain::sealed::Sealed;
 use jiff::Timestamp;
@@ -194,6 +195,66 @@ impl Store for VaultDb {
             .await
     }
 
+    async fn refresh_state(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<RefreshState, StoreError> {
+        self.database.read(move |sqlite| renewals::state(sqlite, workspace, id)).await
+    }
+
+    async fn begin_refresh(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        version: u64,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.database.write(move |sqlite| renewals::begin(sqlite, workspace, id, version, at)).await
+    }
+
+    async fn cancel_refresh(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        version: u64,
+    ) -> Result<(), StoreError> {
+        self.database.write(move |sqlite| renewals::cancel(sqlite, workspace, id, version)).await
+    }
+
+    async fn finish_refresh(
+        &self,
+        connection: Connection,
+        credential: CredentialRow,
+        activity: Option<Activity>,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |sqlite| {
+                renewals::finish(sqlite, &connection, &credential)?;
+                activity.iter().try_for_each(|activity| activity::insert(sqlite, activity))
+            })
+            .await
+    }
+
+    async fn forget_previous(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+        version: u64,
+    ) -> Result<(), StoreError> {
+        self.database.write(move |sqlite| renewals::forget_previous(sqlite, workspace, id, version)).await
+    }
+
+    async fn due_for_refresh(
+        &self,
+        now: Timestamp,
+        woke: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let due = self.database.read(move |sqlite| renewals::due(sqlite, now, woke, limit)).await?;
+        Ok(due.into_iter().map(|connection| self.with_uses(connection)).collect())
+    }
+
     fn note_use(&self, activity: Activity) {
         self.note(&activity);
         self.database.writer().post(move |sqlite| {
@@ -253,6 +314,20 @@ impl Store for VaultDb {
         self.database.write(move |sqlite| clients::add(sqlite, &client, secret.as_ref())).await
     }
 
+    async fn replace_clients(
+        &self,
+        old: Vec<ClientId>,
+        client: Client,
+        secret: Option<Sealed>,
+        activity: Activity,
+    ) -> Result<(), StoreError> {
+        self.cut(move |sqlite| {
+            clients::replace(sqlite, &old, &client, secret.as_ref())?;
+            activity::insert(sqlite, &activity)
+        })
+        .await
+    }
+
     async fn remove_client(&self, workspace: WorkspaceId, id: ClientId) -> Result<(), StoreError> {
         self.cut(move |sqlite| clients::remove(sqlite, workspace, id)).await
     }
@@ -269,12 +344,61 @@ impl Store for VaultDb {
         self.database.write(move |sqlite| authorizations::begin(sqlite, &pending, &verifier)).await
     }
 
+    async fn authorization(
+        &self,
+        workspace: WorkspaceId,
+        id: AuthorizationId,
+    ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError> {
+        self.database.read(move |sqlite| authorizations::find(sqlite, workspace, id)).await
+    }
+
+    async fn authorization_with_state(
+        &self,
+        state_digest: &str,
+    ) -> Result<Option<PendingAuthorization>, StoreError> {
+        let state_digest = state_digest.to_owned();
+        let found =
+            self.database.read(move |sqlite| authorizations::with_state(sqlite, &state_digest)).await?;
+        Ok(found.map(|(pending, _)| pending))
+    }
+
+    async fn update_authorization(&self, pending: PendingAuthorization) -> Result<bool, StoreError> {
+        self.database.write(move |sqlite| authorizations::update(sqlite, &pending)).await
+    }
+
     async fn take_authorization(
         &self,
         state_digest: &str,
     ) -> Result<Option<(PendingAuthorization, Sealed)>, StoreError> {
         let state_digest = state_digest.to_owned();
         self.database.write(move |sqlite| authorizations::take(sqlite, &state_digest)).await
+    }
+
+    async fn end_authorization(
+        &self,
+        id: AuthorizationId,
+        end: AuthorizationEnd,
+        activity: Activity,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |sqlite| {
+                match &end {
+                    AuthorizationEnd::Connected(connection, credential) => {
+                        connections::add(sqlite, connection, credential, &activity)?;
+                    }
+                    AuthorizationEnd::Reconnected(connection, credential) => {
+                        connections::replace_credential(sqlite, connection, credential)?;
+                        activity::insert(sqlite, &activity)?;
+                    }
+                    AuthorizationEnd::Failed => activity::insert(sqlite, &activity)?,
+                }
+                authorizations::end(sqlite, id)
+            })
+            .await
+    }
+
+    async fn taken_authorizations(&self) -> Result<Vec<PendingAuthorization>, StoreError> {
+        self.database.read(authorizations::taken).await
     }
 
     async fn cancel_authorization(

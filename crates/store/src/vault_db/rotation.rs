@@ -16,7 +16,7 @@ const CLIENTS: &str = "clients";
 
 /// The rows of workspace `?1` that hang from an older generation of its key than its newest, one query per table. The
 /// envelope of each is called `sealed`. What is too short to name a generation hangs from none.
-const RETIRING: [(&str, Read<SealedRow>); 3] = [
+const RETIRING: [(&str, Read<SealedRow>); 4] = [
     (
         "SELECT credentials.* FROM credentials
          JOIN connections ON connections.id = credentials.connection
@@ -25,6 +25,15 @@ const RETIRING: [(&str, Read<SealedRow>); 3] = [
            AND substr(credentials.sealed, 7, 4) < unhex(printf('%08x', workspaces.generation))
          ORDER BY credentials.connection",
         credential,
+    ),
+    (
+        "SELECT previous_credentials.* FROM previous_credentials
+         JOIN connections ON connections.id = previous_credentials.connection
+         JOIN workspaces ON workspaces.id = connections.workspace
+         WHERE workspaces.id = ?1 AND length(previous_credentials.sealed) >= 10
+           AND substr(previous_credentials.sealed, 7, 4) < unhex(printf('%08x', workspaces.generation))
+         ORDER BY previous_credentials.connection",
+        previous,
     ),
     (
         "SELECT clients.*, clients.secret AS sealed FROM clients
@@ -131,6 +140,11 @@ pub(super) fn rewrap(
                  AND EXISTS (SELECT 1 FROM connections WHERE id = ?2 AND workspace = ?1)",
                 connection.to_string(),
             ),
+            SealedPlace::PreviousCredential { connection, .. } => (
+                "UPDATE previous_credentials SET sealed = ?4 WHERE connection = ?2 AND sealed = ?3
+                 AND EXISTS (SELECT 1 FROM connections WHERE id = ?2 AND workspace = ?1)",
+                connection.to_string(),
+            ),
             SealedPlace::ClientSecret { client, .. } => (
                 "UPDATE clients SET secret = ?4 WHERE workspace = ?1 AND id = ?2 AND secret = ?3",
                 client.to_string(),
@@ -176,6 +190,17 @@ fn credential(row: &Row<'_>) -> Result<SealedRow, StoreError> {
         policy: column(row, CREDENTIALS, "policy")?,
     };
     Ok(SealedRow { place, sealed: sealed(row, CREDENTIALS)? })
+}
+
+fn previous(row: &Row<'_>) -> Result<SealedRow, StoreError> {
+    let SealedRow { place, sealed } = credential(row)?;
+    let place = match place {
+        SealedPlace::Credential { connection, version, issuer, policy } => {
+            SealedPlace::PreviousCredential { connection, version, issuer, policy }
+        }
+        other => other,
+    };
+    Ok(SealedRow { place, sealed })
 }
 
 fn client_secret(row: &Row<'_>) -> Result<SealedRow, StoreError> {

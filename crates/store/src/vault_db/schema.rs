@@ -4,7 +4,7 @@
 //! nanoseconds since 1970. Where a column and the record say the same, the column is what was compared and swapped.
 
 /// The migrations, oldest first; `PRAGMA user_version` counts those a file has seen.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, KEYS];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, KEYS, RETURNS, RENEWAL];
 
 const FIRST: &str = "
 CREATE TABLE vault (
@@ -100,4 +100,43 @@ CREATE TABLE key_slots (
 ) STRICT;
 
 UPDATE clients SET record = json_insert(record, '$.server', '', '$.policy', '') WHERE json_valid(record);
+";
+
+/// A flow that was taken stays until it has ended; and its answer may come back by other ways than the loopback.
+const RETURNS: &str = "
+ALTER TABLE authorizations ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
+UPDATE authorizations SET record = json_remove(
+    json_set(record, '$.answer', json_object(
+        'kind', 'redirect', 'strategy', 'loopback', 'redirect_uri', json_extract(record, '$.redirect_uri')
+    )), '$.redirect_uri')
+WHERE json_valid(record);
+";
+
+/// Renewals: when one is due, what was spent before its answer was there, and the pair before the newest. What was connected
+/// before is due at once, which is when its renewal is planned.
+const RENEWAL: &str = "
+ALTER TABLE connections ADD COLUMN refresh_at INTEGER;
+ALTER TABLE connections ADD COLUMN refresh_jitter INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE connections ADD COLUMN tokens_at INTEGER;
+ALTER TABLE connections ADD COLUMN held_from INTEGER;
+ALTER TABLE connections ADD COLUMN held_until INTEGER;
+UPDATE connections SET refresh_at = 0
+WHERE json_valid(record) AND json_extract(record, '$.oauth') IS NOT NULL
+  AND status NOT IN ('needs_reconnect', 'deleting');
+CREATE INDEX connections_to_refresh ON connections (refresh_at) WHERE refresh_at IS NOT NULL;
+CREATE INDEX connections_by_tokens ON connections (tokens_at) WHERE refresh_at IS NOT NULL;
+
+CREATE TABLE spent_credentials (
+    connection  TEXT PRIMARY KEY NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    version     INTEGER NOT NULL,
+    at          INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE previous_credentials (
+    connection  TEXT PRIMARY KEY NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    version     INTEGER NOT NULL,
+    policy      TEXT NOT NULL,
+    issuer      TEXT NOT NULL,
+    sealed      BLOB NOT NULL
+) STRICT;
 ";

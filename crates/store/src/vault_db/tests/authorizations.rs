@@ -1,10 +1,10 @@
 //! Sign-ins on their way: one use, and an end.
 
 use super::*;
-use hearthkey_domain::authorization::PendingAuthorization;
+use hearthkey_domain::authorization::{Answer, PendingAuthorization, Strategy};
 use hearthkey_domain::client::ClientChoice;
 use hearthkey_domain::ids::AuthorizationId;
-use hearthkey_domain::ports::StoreError;
+use hearthkey_domain::ports::{AuthorizationEnd, StoreError};
 use hearthkey_domain::server::AuthorizationServer;
 use url::Url;
 
@@ -17,6 +17,7 @@ pub(super) fn pending(space: u8, number: u8, expires_at: Timestamp) -> PendingAu
         method: "oauth2".into(),
         label: None,
         reconnect: None,
+        second: false,
         values: BTreeMap::new(),
         server: AuthorizationServer {
             issuer: "https://server.example".into(),
@@ -24,11 +25,15 @@ pub(super) fn pending(space: u8, number: u8, expires_at: Timestamp) -> PendingAu
             token_endpoint: url("token"),
             userinfo_endpoint: None,
             revocation_endpoint: None,
+            device_authorization_endpoint: None,
             client_authentication: Default::default(),
             iss_required: true,
         },
         client: ClientChoice::Bundled { client_id: "hearthkey".into() },
-        redirect_uri: Url::parse("http://127.0.0.1:4242/callback").unwrap(),
+        answer: Answer::Redirect {
+            strategy: Strategy::Loopback,
+            redirect_uri: Url::parse("http://127.0.0.1:4242/callback").unwrap(),
+        },
         scopes: vec!["repo".into()],
         state_digest: format!("digest-{number}"),
         created_at: at(0),
@@ -97,4 +102,59 @@ async fn flows_past_their_end_are_forgotten() {
     assert_eq!(db.open_authorizations(at(600)).await.unwrap(), [pending(HOME, 2, at(601))]);
     assert!(db.take_authorization("digest-1").await.unwrap().is_none());
     assert!(db.take_authorization("digest-2").await.unwrap().is_some());
+}
+
+/// The digests of the flows that were taken and have not ended.
+async fn left(db: &VaultDb) -> Vec<String> {
+    db.taken_authorizations().await.unwrap().into_iter().map(|flow| flow.state_digest).collect()
+}
+
+#[tokio::test]
+async fn a_flow_that_was_taken_stays_until_it_has_ended() {
+    let place = Place::new();
+    let db = place.founded().await;
+    for number in 1..=3 {
+        db.begin_authorization(pending(HOME, number, at(600)), verifier(number)).await.unwrap();
+        db.take_authorization(&format!("digest-{number}")).await.unwrap().unwrap();
+    }
+    let flow = |number| pending(HOME, number, at(600)).id;
+    // Nothing but its end takes it away, and it is nobody else's to answer, change or give up.
+    assert_eq!(db.open_authorizations(at(0)).await.unwrap(), []);
+    assert_eq!(db.open_authorizations(at(601)).await.unwrap(), []);
+    assert!(db.authorization(workspace(HOME), flow(1)).await.unwrap().is_none());
+    assert!(db.authorization_with_state("digest-1").await.unwrap().is_none());
+    assert!(!db.update_authorization(pending(HOME, 1, at(600))).await.unwrap());
+    assert!(!db.cancel_authorization(workspace(HOME), flow(1)).await.unwrap());
+    drop(db);
+    let db = place.open();
+    assert_eq!(db.taken_authorizations().await.unwrap().len(), 3);
+
+    let note = || activity(HOME, None, at(1));
+    let (connection, credential) = (connection(HOME, 1, "Home"), credential(1, b"sealed"));
+    let end = AuthorizationEnd::Connected(Box::new(connection.clone()), credential.clone());
+    db.end_authorization(flow(1), end, note()).await.unwrap();
+    // What cannot be written does not end it.
+    let end = AuthorizationEnd::Connected(Box::new(connection), credential);
+    assert!(db.end_authorization(flow(2), end, note()).await.is_err());
+    assert_eq!(left(&db).await, ["digest-2", "digest-3"]);
+    for number in [2, 3] {
+        db.end_authorization(flow(number), AuthorizationEnd::Failed, note()).await.unwrap();
+    }
+    assert_eq!(left(&db).await, [""; 0]);
+    assert_eq!(db.connections(workspace(HOME)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_flow_that_waits_is_found_and_changed() {
+    let place = Place::new();
+    let db = place.founded().await;
+    let mut flow = pending(HOME, 1, at(600));
+    db.begin_authorization(flow.clone(), verifier(1)).await.unwrap();
+    assert_eq!(db.authorization(workspace(2), flow.id).await.unwrap(), None, "another workspace's");
+    assert_eq!(db.authorization_with_state("digest-1").await.unwrap(), Some(flow.clone()));
+    flow.scopes.push("more".into());
+    assert!(db.update_authorization(flow.clone()).await.unwrap());
+    assert_eq!(db.authorization(workspace(HOME), flow.id).await.unwrap(), Some((flow.clone(), verifier(1))));
+    assert!(db.cancel_authorization(workspace(HOME), flow.id).await.unwrap());
+    assert!(!db.update_authorization(flow).await.unwrap());
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use hearthkey_domain::ports::StoreError;
+use hearthkey_domain::renewal::FailureClass;
 
 async fn stored(db: &VaultDb, number: u8) -> Connection {
     db.connection(workspace(HOME), connection_id(number)).await.unwrap().unwrap()
@@ -18,7 +19,8 @@ async fn a_connection_comes_back_as_it_was_added() {
     let mut made = connection(HOME, 1, "Work");
     // Finer than a microsecond, for times must survive to the last digit.
     made.last_used_at = Some(at(5) + jiff::SignedDuration::from_nanos(123_456_789));
-    made.status = Status::NeedsReconnect { reason: "the grant was revoked".into() };
+    made.status =
+        Status::NeedsReconnect { reason: "the grant was revoked".into(), class: FailureClass::GrantEnded };
     db.add_connection(made.clone(), credential(1, b"sealed"), activity(HOME, Some(1), at(0))).await.unwrap();
     assert_eq!(stored(&db, 1).await, made);
     let row = stored_credential(&db, 1).await;

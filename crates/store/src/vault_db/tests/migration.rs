@@ -94,7 +94,7 @@ async fn a_copy_is_made_before_a_migration_and_only_then() {
     let db = place.open();
     let found = copies(place.0.path());
     assert!(
-        matches!(&found[..], [name] if name.starts_with("before-v2-") && name.ends_with("Z.db")),
+        matches!(&found[..], [name] if name.starts_with("before-v4-") && name.ends_with("Z.db")),
         "{found:?}"
     );
     let copy = place.0.path().join("backups").join(&found[0]);

@@ -11,6 +11,7 @@ mod faults;
 mod isolation;
 mod migration;
 mod mutations;
+mod renewals;
 mod restore;
 mod rotation;
 mod settings;

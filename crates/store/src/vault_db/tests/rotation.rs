@@ -3,7 +3,7 @@
 use super::authorizations::pending;
 use super::clients::client;
 use super::*;
-use hearthkey_domain::ports::{RotationStart, SealedPlace, SealedRow, StoreError};
+use hearthkey_domain::ports::{AuthorizationEnd, RotationStart, SealedPlace, SealedRow, StoreError};
 
 const OTHER: u8 = 2;
 
@@ -51,7 +51,9 @@ pub(super) async fn furnished(place: &Place) -> VaultDb {
 
 fn ids(rows: &[SealedRow]) -> Vec<String> {
     let id = |row: &SealedRow| match &row.place {
-        SealedPlace::Credential { connection, .. } => connection.to_string(),
+        SealedPlace::Credential { connection, .. } | SealedPlace::PreviousCredential { connection, .. } => {
+            connection.to_string()
+        }
         SealedPlace::ClientSecret { client, .. } => client.to_string(),
         SealedPlace::Verifier(pending) => pending.id.to_string(),
     };
@@ -262,6 +264,8 @@ async fn what_changed_meanwhile_is_not_overwritten_by_a_rewrap() {
     assert_eq!(sealed(2).await, envelope(2, "renewed"));
     assert_eq!(db.clients(home).await.unwrap()[0].1, Some(envelope(2, "renewed")));
     assert!(db.finish_rotation(home).await.unwrap());
+    let ended = activity(HOME, None, at(61));
+    db.end_authorization(pending(HOME, 1, at(600)).id, AuthorizationEnd::Failed, ended).await.unwrap();
     // A flow that another one took the place of, under the same name.
     db.begin_authorization(pending(HOME, 1, at(600)), envelope(2, "another")).await.unwrap();
     db.rewrap_rows(home, with("late")).await.unwrap();

@@ -1,0 +1,95 @@
+//! New tokens on their way into the store: until they are there, they are the only copy.
+
+use super::LaneNotes;
+use crate::tokens::Sealing;
+use crate::{Caller, Error, Hearthkey};
+use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
+use hearthkey_domain::ports::{CredentialRow, StoreError};
+
+/// New tokens that are sealed and not stored. No key is retired meanwhile.
+pub(super) struct Unsaved {
+    pub(super) grant: OAuthGrant,
+    pub(super) row: CredentialRow,
+    pub(super) _sealing: Sealing,
+}
+
+impl Hearthkey {
+    /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and neither a rename
+    /// that came between nor a full disk must cost them.
+    pub(super) async fn store_renewed(
+        &self,
+        caller: &Caller,
+        mut connection: Connection,
+        notes: &mut LaneNotes,
+    ) -> Result<Connection, Error> {
+        let (workspace, id) = (connection.workspace, connection.id);
+        loop {
+            let Some(Unsaved { grant, row, .. }) = &notes.unsaved else {
+                return Err(Error::Internal("there was nothing to store"));
+            };
+            let entry = self.renewed_entry(caller, &connection);
+            if connection.is_usable() {
+                connection.status = Status::Active;
+            }
+            connection.last_refreshed_at = Some(self.now());
+            // Its client may have got a new secret meanwhile, and with it another row.
+            let client = connection.oauth.take().map_or_else(|| grant.client.clone(), |known| known.client);
+            connection.oauth = Some(OAuthGrant { client, ..grant.clone() });
+            match self.ports.store.finish_refresh(connection.clone(), row.clone(), entry).await {
+                Err(StoreError::Conflict) => {
+                    let stored = self.ports.store.credential(workspace, id).await?;
+                    let fresh = self.ports.store.connection(workspace, id).await?;
+                    match (stored, fresh) {
+                        (Some(stored), Some(fresh)) if stored.version + 1 == row.version => {
+                            connection = fresh
+                        }
+                        // Something newer is there, or the connection is gone.
+                        _ => {
+                            notes.unsaved = None;
+                            return Err(StoreError::Conflict.into());
+                        }
+                    }
+                }
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    notes.unsaved = None;
+                    connection.version += 1;
+                    return Ok(connection);
+                }
+            }
+        }
+    }
+
+    /// Stores what an earlier refresh could not. True if there was something.
+    pub(crate) async fn store_unsaved(
+        &self,
+        caller: &Caller,
+        connection: &Connection,
+        notes: &mut LaneNotes,
+    ) -> Result<bool, Error> {
+        if notes.unsaved.is_none() {
+            return Ok(false);
+        }
+        self.store_renewed(caller, connection.clone(), notes).await.map(|_| true)
+    }
+
+    /// Tries again to store what earlier refreshes could not. Called with every tick, and before the process ends.
+    pub(crate) async fn store_all_unsaved(&self) {
+        let caller = Caller::background();
+        let Ok(workspaces) = self.ports.store.workspaces().await else { return };
+        for id in self.lanes.ids() {
+            let lane = self.lanes.of(id);
+            let Ok(mut notes) = lane.try_lock() else { continue };
+            if notes.unsaved.is_none() {
+                continue;
+            }
+            for row in &workspaces {
+                if let Ok(Some(connection)) = self.ports.store.connection(row.workspace.id, id).await
+                    && let Err(error) = self.store_unsaved(&caller, &connection, &mut notes).await
+                {
+                    tracing::warn!(kind = ?error.kind(), "renewed tokens could still not be stored");
+                }
+            }
+        }
+    }
+}
