@@ -6,6 +6,7 @@
 mod browser;
 mod desktop;
 mod door;
+mod links;
 mod locking;
 mod oidc;
 mod ownership;

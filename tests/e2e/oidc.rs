@@ -17,10 +17,10 @@ struct Server {
 
 impl Server {
     fn start(flags: &[&str]) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers");
         assert!(
             folder.join("node_modules").is_dir(),
-            "the server's packages are missing: npm ci in tests/e2e"
+            "the server's packages are missing: npm ci in tests/servers"
         );
         let mut command = Command::new("node");
         command.arg(folder.join("oidc.mjs")).args(flags);
@@ -143,7 +143,7 @@ fn the_command_line_signs_in_there_too_and_renews_what_is_about_to_end() {
     }
     assert!(server.asked("/me").iter().all(|(status, _)| *status == 200), "{:?}", server.asked("/me"));
 
-    // The client was kept: the next account needs the issuer alone.
+    // The client was kept: the next connection needs the issuer alone.
     let mut process = desk.home.spawn_cli([
         "connect",
         "openid-connect",
@@ -151,6 +151,7 @@ fn the_command_line_signs_in_there_too_and_renews_what_is_about_to_end() {
         &issuer,
         "--label",
         "Second",
+        "--second",
         "--no-browser",
     ]);
     process.close_input();

@@ -94,6 +94,8 @@ fn the_window_in_its_states_by_day_and_by_night() {
     let address = desk.opened(0);
     window.wait(&testid("authorize-url"));
     album.take(&window, "waiting");
+    window.wait(&format!(".layer.shown {}", testid("paste-address")));
+    album.take(&window, "waiting-late");
     assert_eq!(browse::approve(&address, ANNA).status, 200);
     window.wait(&testid("dialog-done"));
     window.click(&testid("dialog-done"));

@@ -11,6 +11,9 @@ use crate::invocation::Invocation;
 use crate::packages::{self, Purpose};
 use crate::toolchain;
 
+/// Where the authorization servers of the tests are.
+const SERVERS: &str = "tests/servers";
+
 /// One check, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
@@ -22,7 +25,7 @@ pub(crate) enum Step {
     Ui,
     /// Rust lints, warnings as errors
     Clippy,
-    /// Rust tests: unit, integration, command line, vectors
+    /// Rust tests: unit, integration, command line, vectors, foreign servers
     Tests,
     /// Rust documentation builds without a warning
     Docs,
@@ -70,6 +73,7 @@ fn tools(checkout: &Checkout) -> Result<()> {
     toolchain::ensure_npm_packages(checkout, "ui")?;
     toolchain::ensure_crates(checkout)?;
     toolchain::ensure_python_cryptography(checkout)?;
+    ensure_servers(checkout)?;
     toolchain::ensure_tauri_driver(checkout)
 }
 
@@ -92,13 +96,26 @@ fn clippy(checkout: &Checkout) -> Result<()> {
     checkout.command("cargo clippy --workspace --all-targets --locked -- -D warnings").run()
 }
 
+/// What the authorization servers of the tests are made of.
+fn ensure_servers(checkout: &Checkout) -> Result<()> {
+    toolchain::ensure_node(checkout)?;
+    toolchain::ensure_npm_packages(checkout, SERVERS)?;
+    let requirements = format!("{SERVERS}/requirements.txt");
+    toolchain::ensure_python_packages(
+        checkout,
+        &requirements,
+        "import authlib.oauth2, cryptography.hazmat.bindings._rust, flask",
+    )
+}
+
 fn tests(checkout: &Checkout) -> Result<()> {
     toolchain::ensure_python_cryptography(checkout)?;
+    ensure_servers(checkout)?;
     // The integration tests start these programs.
     prepare_desktop_build(checkout)?;
     for line in [
         "cargo test --workspace --exclude hearthkey-tests --locked",
-        "cargo test -p hearthkey-tests --lib --test it --test cli --test vectors --test sweep --test hostile --locked",
+        "cargo test -p hearthkey-tests --lib --test it --test cli --test vectors --test servers --test sweep --test hostile --locked",
     ] {
         checkout.command(line).variable("PYTHONPATH", checkout.python_path()).run()?;
     }
@@ -116,9 +133,7 @@ fn end_to_end(checkout: &Checkout) -> Result<()> {
     }
     toolchain::ensure_tauri_driver(checkout)?;
     toolchain::ensure_node(checkout)?;
-    if checkout.path("tests/e2e/package.json").exists() {
-        toolchain::ensure_npm_packages(checkout, "tests/e2e")?;
-    }
+    toolchain::ensure_npm_packages(checkout, SERVERS)?;
     // Alone, this step must not drive the pages of an earlier build.
     artifacts::build_interface(checkout)?;
     prepare_desktop_build(checkout)?;
@@ -139,7 +154,7 @@ fn end_to_end_tests(checkout: &Checkout, filter: &str) -> Invocation {
 /// Takes pictures of the real window in its states into `folder`.
 pub(crate) fn take_pictures(checkout: &Checkout, folder: &Path) -> Result<()> {
     Step::Tools.perform(checkout)?;
-    toolchain::ensure_npm_packages(checkout, "tests/e2e")?;
+    toolchain::ensure_npm_packages(checkout, SERVERS)?;
     artifacts::build_interface(checkout)?;
     prepare_desktop_build(checkout)?;
     artifacts::build_desktop(checkout, Profile::Debug)?;

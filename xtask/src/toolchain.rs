@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::checkout::Checkout;
+use crate::invocation::Invocation;
 use crate::packages;
 use crate::version::Version;
 
@@ -137,12 +138,7 @@ pub(crate) fn ensure_python_cryptography(checkout: &Checkout) -> Result<()> {
     if imports_cryptography(checkout) {
         return Ok(());
     }
-    if !checkout.command("python3 -m pip --version").succeeds() {
-        packages::ensure_named(checkout, &["python3", "python3-pip"])?;
-    }
-    checkout
-        .command("python3 -m pip install --quiet --upgrade --target")
-        .argument(checkout.tools("python"))
+    pip_install(checkout)?
         .argument("cryptography")
         .run()
         .context("the vectors test needs Python 3 with its `cryptography` module")?;
@@ -154,10 +150,39 @@ pub(crate) fn ensure_python_cryptography(checkout: &Checkout) -> Result<()> {
     Ok(())
 }
 
+/// Installs what a requirements file names below `target/tools`, unless that is done and the present Python can `import` it.
+pub(crate) fn ensure_python_packages(checkout: &Checkout, requirements: &str, import: &str) -> Result<()> {
+    let list = checkout.require(requirements, "`pip` installs exactly what it names")?;
+    let stamp = checkout.tools("python/.installed-requirements.txt");
+    if !is_stale(&list, &stamp) && imports(checkout, import) {
+        return Ok(());
+    }
+    pip_install(checkout)?
+        .argument("--requirement")
+        .argument(&list)
+        .run()
+        .with_context(|| format!("the servers of the tests need what {requirements} names"))?;
+    fs::copy(&list, &stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(())
+}
+
+/// `pip install` into a folder that [`Checkout::python_path`] names.
+fn pip_install(checkout: &Checkout) -> Result<Invocation> {
+    if !checkout.command("python3 -m pip --version").succeeds() {
+        packages::ensure_named(checkout, &["python3", "python3-pip"])?;
+    }
+    let folder = checkout.tools("python");
+    Ok(checkout.command("python3 -m pip install --quiet --upgrade --target").argument(folder))
+}
+
 fn imports_cryptography(checkout: &Checkout) -> bool {
+    imports(checkout, "from cryptography.hazmat.primitives.ciphers.aead import AESGCM")
+}
+
+fn imports(checkout: &Checkout, statement: &str) -> bool {
     checkout
         .command("python3 -c")
-        .argument("from cryptography.hazmat.primitives.ciphers.aead import AESGCM")
+        .argument(statement)
         .variable("PYTHONPATH", checkout.python_path())
         .succeeds()
 }
