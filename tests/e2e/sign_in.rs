@@ -84,7 +84,7 @@ fn an_ended_grant_is_found_by_the_test_and_mended_by_reconnecting() {
     window.sees(&testid("test-result"), "Reconnect");
     window.wait(&row("Work", "needs_reconnect"));
     window.sees(&row("Work", "needs_reconnect"), "Reconnect needed");
-    window.sees(&testid("detail"), "Sandbox ended this sign-in.");
+    window.sees(&testid("detail"), "Sandbox ended the sign-in");
 
     // Another account is not taken for this one.
     window.click(&testid("reconnect-button"));

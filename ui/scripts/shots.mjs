@@ -1,4 +1,4 @@
-// Pictures of the pages with the core in memory, to look at: npx vite build --mode demo && npm run shots [filter]
+// Pictures of the pages with the core in memory, to look at: npx vite build --mode demo && npm run shots [filter,filter]
 // Fails when the page broke the window's policy or wrote an error.
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,69 @@ const ended = async (page) => {
   await oauth(page);
   await page.locator('[data-testid=connected], [data-testid=connect-failed]').waitFor();
 };
+
+/** Past the moment in which other ways are offered. Needs the page's own clock. */
+const late = async (page) => {
+  await page.clock.fastForward(21_000);
+  await page.getByText('Nothing back yet?').waitFor();
+};
+const sandboxWaits = async (page) => {
+  await oauth(page);
+  await late(page);
+};
+const device = async (page) => {
+  await sandboxWaits(page);
+  await page.getByTestId('way-device').click();
+  await page.getByTestId('device-code').waitFor();
+};
+const refusedPaste = async (page) => {
+  await sandboxWaits(page);
+  await page.getByTestId('paste-address').fill('https://example.com/somewhere');
+  await page.getByTestId('paste-go').click();
+  await page.locator('[aria-invalid=true]').waitFor();
+};
+const open = (label) => (page) => page.locator(`[data-label="${label}"] button`).first().click();
+const github = async (page) => {
+  await chooseCard('github')(page);
+  await page.getByTestId('dialog-submit').click();
+  await page.locator('[data-testid=connected], [data-testid=connect-failed]').waitFor();
+};
+const clients = async (page) => {
+  await open('Studio repositories')(page);
+  await click('clients-link')(page);
+  await page.locator('[data-testid=client-row], [data-testid=clients-empty], [role=alert]').first().waitFor();
+};
+const clientMenu = (id, item) => async (page) => {
+  await clients(page);
+  await page.locator(`[data-id=${id}] button`).click();
+  await click(item)(page);
+};
+const checkedClient = async (page) => {
+  await chooseCard('google-calendar')(page);
+  await page.getByTestId('client-id').fill('4471-q8m2.apps.googleusercontent.com');
+  await page.getByTestId('client-secret').fill('GOCSPX-0000000000000000');
+  await page.getByTestId('client-check').click();
+  await page.locator('[data-testid=client-checked]:is([data-stage=ok], [data-stage=bad])').waitFor();
+};
+const FAILURES = ['grant ended', 'reply lost', 'not renewable', 'client refused', 'request refused', 'rate limited', 'provider trouble', 'unreachable', 'malformed', 'key refused'];
+/** Every banner there is, each as the page draws it, on one sheet. */
+const allTroubles = async (page) => {
+  const drawn = [];
+  for (const label of FAILURES) {
+    await open(label)(page);
+    await page.getByTestId('trouble').waitFor();
+    drawn.push(await page.getByTestId('trouble').evaluate((banner) => banner.outerHTML));
+  }
+  await page.evaluate((banners) => {
+    const sheet = document.createElement('div');
+    sheet.innerHTML = banners.join('');
+    Object.assign(sheet.style, { position: 'fixed', inset: '0', zIndex: '99', padding: '12px 24px', columns: '4 286px', columnGap: '24px', background: 'var(--panel)' });
+    for (const banner of sheet.children) Object.assign(banner.style, { breakInside: 'avoid', margin: '0', padding: '7px 0' });
+    document.body.append(sheet);
+  }, drawn);
+};
+const narrow = { width: 400, height: 700 };
+const CLOCK = { clock: true };
 
 const KIT = `# Hearthkey recovery kit
 #
@@ -107,6 +170,43 @@ const pages = [
   ['issuer', '', big, chooseCard('openid')],
   ['sandbox', 'story=empty', big, click('try-sandbox')],
   ['waiting', 'outcome=never', big, oauth],
+  ['waiting-late', 'outcome=never', big, sandboxWaits, CLOCK],
+  ['waiting-late', 'outcome=never', small, sandboxWaits, CLOCK],
+  ['waiting-late', 'outcome=never', narrow, sandboxWaits, CLOCK],
+  ['waiting-unlock', 'outcome=unlock', big, async (page) => { await oauth(page); await page.getByTestId('open-vault').waitFor(); }],
+  ['paste-refused', 'outcome=never', big, refusedPaste, CLOCK],
+  ['paste-refused', 'outcome=never', narrow, refusedPaste, CLOCK],
+  ['device', 'outcome=never', big, device, CLOCK],
+  ['device', 'outcome=never', narrow, device, CLOCK],
+  ['device-late', 'outcome=never', big, async (page) => { await device(page); await late(page); }, CLOCK],
+  ['already', 'outcome=already', big, github],
+  ['already', 'outcome=already', narrow, github],
+  ['declined', 'outcome=declined', big, github],
+  ['declined', 'outcome=declined', narrow, github],
+  ['redirect', 'outcome=redirect', big, github],
+  ['redirect', 'outcome=redirect', narrow, github],
+  ['client-failed', 'outcome=client', big, github],
+  ['client-edit', 'outcome=client', big, async (page) => { await github(page); await click('dialog-retry')(page); }],
+  ['client-checked', '', big, checkedClient],
+  ['client-refused', 'story=client-refused', big, checkedClient],
+  ['client', '', narrow, chooseCard('google-calendar')],
+  ['clients', '', big, clients],
+  ['clients', '', narrow, clients],
+  ['clients-empty', 'story=no-clients', big, clients],
+  ['clients-problem', 'story=clients-problem', big, clients],
+  ['clients-edit', '', big, clientMenu('client_google', 'client-edit')],
+  ['clients-remove', '', big, clientMenu('client_google', 'client-remove')],
+  ['troubles', 'story=troubles', big, allTroubles],
+  ['troubles-list', 'story=troubles', big, open('client refused')],
+  ['troubles-list', 'story=troubles', narrow],
+  ['trouble-wait', 'story=troubles', narrow, open('rate limited')],
+  ['scopes', '', big, open('Work calendar')],
+  ['scopes', '', narrow, open('Work calendar')],
+  ['renewed', '', big, async (page) => { await open('Work calendar')(page); await click('renew-button')(page); await page.getByText('is renewed').waitFor(); }],
+  ['renew-failed', 'story=refresh-failed', big, async (page) => { await open('Work calendar')(page); await click('renew-button')(page); await page.getByText('could not be renewed').waitFor(); }],
+  ['renewing', 'slow=connections.refresh', big, async (page) => { await open('Work calendar')(page); await click('renew-button')(page); }],
+  ['ends-soon', '', big, open('Intranet')],
+  ['menu-sign-in', '', big, (page) => page.getByRole('button', { name: 'More for Work calendar', exact: true }).click()],
   ['done', '', big, ended],
   ['denied', 'outcome=denied', big, ended],
   ['unreachable', 'outcome=unreachable', big, ended],
@@ -117,13 +217,16 @@ const pages = [
   ['zoom-200-trouble', 'vault=key_missing&ways=recovery', { width: 620, height: 400 }],
   ['zoom-200-passphrase', 'safety=in-clear', { width: 450, height: 300 }, click('set-passphrase')],
   ['zoom-200-workspaces', '', { width: 450, height: 300 }, click('workspace-menu')],
+  ['zoom-200-waiting', 'outcome=never', { width: 450, height: 300 }, sandboxWaits, CLOCK],
+  ['zoom-200-device', 'outcome=never', { width: 450, height: 300 }, device, CLOCK],
+  ['zoom-200-clients', '', { width: 450, height: 300 }, clients],
   ['zoom-200-dialog', '', { width: 450, height: 300 }, chooseCard('stripe')],
 ];
 
 const wanted = process.argv[2];
 const faults = [];
-for (const [name, query, viewport, act] of pages) {
-  if (wanted && !name.includes(wanted)) continue;
+for (const [name, query, viewport, act, { clock = false } = {}] of pages) {
+  if (wanted && !wanted.split(',').some((part) => name.includes(part))) continue;
   for (const theme of ['light', 'dark']) {
     const page = await browser.newPage({ viewport, colorScheme: theme });
     page.on('console', (message) => {
@@ -131,6 +234,7 @@ for (const [name, query, viewport, act] of pages) {
     });
     page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
     try {
+      if (clock) await page.clock.install();
       await page.goto(`http://127.0.0.1:4199/?${query}`);
       await page.waitForTimeout(250);
       await act?.(page);

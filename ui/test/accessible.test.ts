@@ -1,9 +1,11 @@
 import { render, screen } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import axe from 'axe-core';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import App from '../src/App.svelte';
+import type { AuthorizationView } from '../src/core/contract';
 import { MemoryBackend, vaultIn } from '../src/core/memory';
+import { FAILURES, troubled } from '../src/core/memory-troubles';
 import { sampleWorld } from '../src/core/memory-world';
 import { openSettled, rowButton } from './app';
 
@@ -75,5 +77,58 @@ test.each(['stripe', 'github', 'google-calendar', 'openid'])('the dialog of %s, 
   const { user } = await openSettled();
   await user.click(screen.getByTestId(`connector-card-${service}`));
   await user.click(await screen.findByTestId('dialog-submit'));
+  expect(await faults()).toEqual([]);
+});
+
+afterEach(() => vi.useRealTimers());
+
+test('a sign-in that waits, offers other ways, and shows a code', async () => {
+  const now = vi.spyOn(Date, 'now');
+  const { user } = await openSettled();
+  await user.click(screen.getByTestId('connector-card-sandbox'));
+  await user.click(await screen.findByTestId('dialog-submit'));
+  await screen.findByTestId('waiting');
+  expect(await faults()).toEqual([]);
+  now.mockReturnValue(new Date().getTime() + 21_000);
+  await screen.findByText('Nothing back yet?', {}, { timeout: 3_000 });
+  expect(await faults()).toEqual([]);
+  await user.click(screen.getByTestId('paste-go'));
+  expect(await faults()).toEqual([]);
+  await user.click(screen.getByTestId('way-device'));
+  await screen.findByTestId('device-code');
+  expect(await faults()).toEqual([]);
+});
+
+test.each([
+  ['already_connected', { connection: 'con_github' }],
+  ['connected', { declined: [{ name: 'repo', reason: 'read and write your repositories' }] }],
+] as const)('a sign-in that ends as %s', async (state, part) => {
+  const { backend, user } = await openSettled();
+  await user.click(screen.getByTestId('connector-card-github'));
+  await user.click(await screen.findByTestId('dialog-submit'));
+  await screen.findByTestId('waiting');
+  backend.finish(state, undefined, structuredClone(part) as Partial<AuthorizationView>);
+  await screen.findByTestId('connected');
+  expect(await faults()).toEqual([]);
+});
+
+test('the clients, and one of them', async () => {
+  const { user } = await openSettled();
+  await user.click(rowButton('Studio repositories'));
+  await user.click(screen.getByTestId('clients-link'));
+  await screen.findAllByTestId('client-row');
+  expect(await faults()).toEqual([]);
+  await user.click(screen.getAllByRole('button', { name: /More for Google/ })[0]!);
+  await user.click(await screen.findByTestId('client-edit'));
+  await screen.findByTestId('client-secret');
+  expect(await faults()).toEqual([]);
+});
+
+test('accounts in every trouble', async () => {
+  await openSettled((_, world) => {
+    const account = world.connections[0]!;
+    world.connections = FAILURES.map((failure) => troubled({ ...account, id: failure, label: failure }, failure));
+  });
+  await screen.findByTestId('trouble');
   expect(await faults()).toEqual([]);
 });

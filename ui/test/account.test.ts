@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, test, vi } from 'vitest';
+import { troubled } from '../src/core/memory-troubles';
 import { openSettled, row, rowButton, rows } from './app';
 
 describe('testing an account', () => {
@@ -109,7 +110,7 @@ describe('the menu and renaming', () => {
     const { user } = await openSettled();
     await user.click(screen.getByRole('button', { name: 'More for Payments' }));
     const menu = await screen.findByRole('menu', { hidden: true });
-    expect(within(menu).getAllByRole('menuitem', { hidden: true }).map((item) => item.textContent?.replace(/\s+/g, ''))).toEqual(['TestT', 'RenameR', 'DisconnectD']);
+    expect(within(menu).getAllByRole('menuitem', { hidden: true }).map((item) => item.textContent?.replace(/\s+/g, ''))).toEqual(['TestT', 'UpdatekeyC', 'RenameR', 'DisconnectD']);
     await user.click(within(menu).getByText('Disconnect'));
     await waitFor(() => expect(row('Payments').dataset['status']).toBe('deleting'));
   });
@@ -144,7 +145,7 @@ describe('the detail', () => {
     const detail = screen.getByTestId('detail');
     expect(detail).toHaveTextContent('read and write events');
     expect(detail).toHaveTextContent('www.googleapis.com');
-    expect(detail).toHaveTextContent('by itself');
+    expect(detail).toHaveTextContent(/Renews\s*in 28 min/);
     await waitFor(() => expect(detail).toHaveTextContent('Sign-in renewed'));
     expect(detail).toHaveTextContent('by hearthkey');
   });
@@ -152,7 +153,7 @@ describe('the detail', () => {
   test('names a permission that was asked for and not given', async () => {
     await openSettled((_, world) => {
       world.connections = world.connections.map((one) =>
-        one.id === 'con_github' ? { ...one, scopes: { requested: ['read:user', 'repo'], granted: ['read:user'] } } : one,
+        one.id === 'con_github' ? { ...one, scopes: { ...one.scopes, each: one.scopes.each.map((scope) => (scope.name === 'repo' ? { ...scope, state: 'declined' as const } : scope)) } } : one,
       );
     });
     const fact = within(screen.getByTestId('detail')).getByText('May not').parentElement;
@@ -171,13 +172,14 @@ describe('the detail', () => {
     const KEY = 'rk_live_51Nv0000000000004f2a';
     const { backend, user } = await openSettled((_, world) => {
       world.connections = world.connections.map((one) =>
-        one.id === 'con_github' ? { ...one, connector: { id: 'stripe', name: 'Stripe', icon: 'simple-icons:stripe', category: 'payments' }, method: { id: 'key', kind: 'api_key' as const } } : one,
+        one.id === 'con_stripe' ? troubled(one, 'key_refused') : one,
       );
     });
-    await user.click(screen.getByRole('button', { name: 'Enter a new key' }));
+    await user.click(rowButton('Payments'));
+    await user.click(screen.getByRole('button', { name: 'Update key' }));
     await user.type(await screen.findByTestId('field-key'), KEY);
     await user.click(screen.getByTestId('dialog-submit'));
-    await waitFor(() => expect(backend.last('connections.add')).toMatchObject({ connector: 'stripe', connection: 'con_github' }));
+    await waitFor(() => expect(backend.last('connections.add')).toMatchObject({ connector: 'stripe', connection: 'con_stripe' }));
     expect(backend.last('connections.add')).not.toHaveProperty('label');
   });
 });

@@ -172,7 +172,9 @@ describe('connecting in the browser', () => {
     ['expired', problem('urn:hearthkey:problem:authorization_expired', 'provider_rejected'), 'The time for this sign-in ran out', 'Start again'],
     ['mismatch', problem('urn:hearthkey:problem:wrong_issuer', 'provider_rejected'), 'The answer did not belong to this sign-in', 'Start again'],
     ['unreachable', problem('about:blank', 'upstream_unavailable'), 'Sandbox could not be reached', 'Try again'],
-    ['client', problem('urn:hearthkey:problem:invalid_client', 'provider_rejected'), 'Sandbox did not accept the app', 'Check the details'],
+    ['client', problem('urn:hearthkey:problem:invalid_client', 'provider_rejected'), 'Sandbox did not accept the client', 'Edit client'],
+    ['client', problem('urn:hearthkey:problem:client_refused', 'provider_rejected'), 'Sandbox did not accept the client', 'Edit client'],
+    ['redirect', problem('urn:hearthkey:problem:redirect_mismatch', 'provider_rejected'), 'Sandbox does not know the redirect address', 'Try again'],
     ['refused', problem('urn:hearthkey:problem:provider_rejected', 'provider_rejected'), 'The exact cause.', 'Try again'],
     ['vault', problem('about:blank', 'keychain_unavailable'), 'The keys could not be sealed', 'Try again'],
     ['other', problem('about:blank', 'internal'), 'As the core says it', 'Try again'],
@@ -205,6 +207,18 @@ describe('connecting in the browser', () => {
     await submit();
     await screen.findByTestId('authorize-url');
     expect(backend.last('authorizations.begin')).toMatchObject({ client: { client_id: '4471.apps', client_secret: 'GOCSPX-1' } });
+  });
+
+  test('what a service need not allow is asked for only when it is wanted', async () => {
+    const { backend, dialog, submit, user } = await connect('google-calendar');
+    const wish = within(dialog).getByRole('checkbox', { name: 'see when others are busy' });
+    expect(wish).not.toBeChecked();
+    await user.type(screen.getByTestId('client-id'), 'app');
+    await user.type(screen.getByTestId('client-secret'), 'secret');
+    await user.click(wish);
+    await submit();
+    await screen.findByTestId('waiting');
+    expect(backend.last('authorizations.begin')).toMatchObject({ scopes: ['https://www.googleapis.com/auth/calendar.freebusy'] });
   });
 
   test('a stored client is used unless the person wants another', async () => {

@@ -50,7 +50,7 @@ describe('the list of accounts', () => {
 
   test('opens on the account that needs the person', async () => {
     await openSettled();
-    expect(screen.getByTestId('detail')).toHaveTextContent('GitHub ended this sign-in.');
+    expect(screen.getByTestId('detail')).toHaveTextContent('GitHub ended the sign-in');
     expect(rowButton('Studio repositories')).toHaveAttribute('aria-current', 'true');
   });
 

@@ -1,4 +1,4 @@
-// Rules about the source itself: all words in one file, nothing the window's policy would refuse.
+// Rules about the source itself: all words in one place, nothing the window's policy would refuse.
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse, type AST } from 'svelte/compiler';
 import { expect, test } from 'vitest';
@@ -23,7 +23,7 @@ function fragment(source: string): AST.Fragment {
   return parse(source, { modern: true }).fragment;
 }
 
-test('every word a person reads is in shared/text.ts', () => {
+test('every word a person reads is in shared/text', () => {
   const found = components.flatMap(({ name, source }) =>
     Array.from(nodes(fragment(source))).flatMap((node) => {
       const value = node.value;

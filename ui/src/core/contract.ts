@@ -13,21 +13,31 @@ export type UnlockWays = Schemas['UnlockWays'];
 export type SafetyView = Schemas['SafetyView'];
 export type WorkspaceView = Schemas['WorkspaceView'];
 export type WorkspaceEntry = Schemas['WorkspaceEntryView'];
-export type ConnectorView = Schemas['ConnectorView'];
-export type MethodView = Schemas['MethodView'];
 export type ScopeView = Schemas['ScopeView'];
-export type ClientNeed = Schemas['ClientNeed'];
 export type FieldView = Schemas['FieldView'];
 export type StepView = Schemas['StepView'];
-export type ConnectionView = Schemas['ConnectionView'];
 export type ConnectionStatus = Schemas['StatusWord'];
 export type IdentityView = Schemas['IdentityView'];
 export type ActivityView = Schemas['ActivityView'];
 export type Deed = Schemas['DeedWord'];
-export type AuthorizationView = Schemas['AuthorizationView'];
 export type TestReport = Schemas['TestView'];
 export type Change = Schemas['ChangeView'];
 export type ChangeTopic = Schemas['TopicView'];
+
+export type Strategy = Schemas['StrategyWord'];
+export type FailureClass = Schemas['TroubleClass'];
+export type Remedy = Schemas['RemedyWord'];
+export type TroubleView = Schemas['TroubleView'];
+export type ScopeOutcome = Schemas['ScopeOutcomeView'];
+export type DeviceView = Schemas['DeviceView'];
+export type AuthorizationView = Schemas['AuthorizationView'];
+export type ConnectionView = Schemas['ConnectionView'];
+export type ConnectorView = Schemas['ConnectorView'];
+export type MethodView = Schemas['MethodView'];
+export type RedirectView = Schemas['RedirectView'];
+export type ClientNeed = Schemas['ClientNeed'];
+export type ClientView = Schemas['ClientView'];
+export type ClientCheck = Schemas['ClientCheckView'];
 
 type Input<Name extends keyof operations> = operations[Name] extends {
   requestBody: { content: { 'application/json': infer Shape } };
@@ -45,6 +55,7 @@ type Answer<Name extends keyof operations, Media extends string> = operations[Na
 type Elsewhere =
   | 'connections.request'
   | 'doctor.run'
+  | 'links.deliver'
   | 'owner.hand_over'
   | 'passphrase.remove'
   | 'recovery.create'

@@ -1,7 +1,8 @@
 // The demo's stories, chosen in the address: ?story=empty&theme=dark&outcome=denied, and the vault's states:
 // ?vault=locked&ways=passphrase,recovery&working, ?vault=keychain_absent&unfounded, ?vault=key_missing&closed, ?safety=in-clear
 import { MemoryBackend, vaultIn } from './memory';
-import type { Problem, UnlockWays, VaultState } from './contract';
+import type { AuthorizationView, Problem, UnlockWays, VaultState } from './contract';
+import { FAILURES, troubled } from './memory-troubles';
 import { manyConnections, sampleWorld } from './memory-world';
 
 /** How long the demo's person takes in the browser. */
@@ -16,7 +17,15 @@ const PROBLEMS: Record<string, Problem> = {
   denied: { type: 'urn:hearthkey:problem:authorization_denied', kind: 'provider_rejected', title: 'The service refused', status: 502, detail: 'the sign-in was declined' },
   expired: { type: 'urn:hearthkey:problem:authorization_expired', kind: 'provider_rejected', title: 'The service refused', status: 502 },
   mismatch: { type: 'urn:hearthkey:problem:wrong_issuer', kind: 'provider_rejected', title: 'The service refused', status: 502 },
+  redirect: { type: 'urn:hearthkey:problem:redirect_mismatch', kind: 'provider_rejected', title: 'The service refused', status: 502, detail: 'redirect_uri_mismatch' },
+  client: { type: 'urn:hearthkey:problem:client_refused', kind: 'provider_rejected', title: 'The service refused', status: 502, detail: 'invalid_client' },
   unreachable: { type: 'about:blank', kind: 'upstream_unavailable', title: 'The token endpoint did not answer', status: 503, detail: 'connect timeout after 10 s' },
+};
+
+/** Ends of a sign-in that are more than connected or failed. */
+const ENDS: Record<string, Partial<AuthorizationView>> = {
+  already: { connection: 'con_github' },
+  declined: { declined: [{ name: 'repo', reason: 'read and write your repositories' }] },
 };
 
 /** What the core would say of these states. */
@@ -47,6 +56,20 @@ const SEEN: Partial<Record<VaultState, { detail: string; fix: string }>> = {
     fix: 'End Hearthkey, then: hearthkey doctor --restore puts the newest copy of vault.db in its place. Nothing was changed.',
   },
 };
+
+const STATES: Record<string, AuthorizationView['state']> = { already: 'already_connected', exchanging: 'exchanging', unlock: 'waiting_for_unlock' };
+
+/** One account in each trouble there is. */
+function troubles(backend: MemoryBackend): void {
+  const { world } = backend;
+  const calendar = world.connections[0];
+  const key = world.connections.find(({ id }) => id === 'con_stripe');
+  if (!calendar || !key) return;
+  world.connections = FAILURES.map((failure) => {
+    const account = failure === 'key_refused' ? key : calendar;
+    return troubled({ ...account, id: `con_${failure}`, label: failure.replaceAll('_', ' ') }, failure);
+  });
+}
 
 function setVault(backend: MemoryBackend, parameters: URLSearchParams): void {
   const { world } = backend;
@@ -93,6 +116,26 @@ export function demo(parameters: URLSearchParams): MemoryBackend {
     case 'problem':
       backend.refusals.set('connections.list', { type: 'about:blank', kind: 'internal', title: 'The list could not be read', status: 500, detail: 'database disk image is malformed' });
       break;
+    case 'troubles':
+      troubles(backend);
+      break;
+    case 'no-clients':
+      world.clients = [];
+      break;
+    case 'clients-problem':
+      backend.refusals.set('clients.list', { type: 'about:blank', kind: 'internal', title: 'The list could not be read', status: 500, detail: 'database disk image is malformed' });
+      break;
+    case 'client-refused':
+      backend.clientCheck = {
+        ...backend.clientCheck,
+        verdict: 'refused',
+        fault: 'client',
+        message: 'Google Calendar does not know this client ID. Compare it with the one that is shown there.',
+      };
+      break;
+    case 'refresh-failed':
+      backend.refusals.set('connections.refresh', { type: 'about:blank', kind: 'upstream_unavailable', title: 'The service could not be reached', status: 503, detail: 'no answer within 30 s' });
+      break;
     case 'failed-test':
       backend.report = () => ({
         ok: false,
@@ -110,7 +153,8 @@ export function demo(parameters: URLSearchParams): MemoryBackend {
     const answer = await begin(name, input);
     if (name === 'authorizations.begin' && outcome !== 'never') {
       const problem = PROBLEMS[outcome];
-      setTimeout(() => backend.finish(problem ? 'failed' : 'connected', problem), BROWSER_MS);
+      const state = STATES[outcome] ?? (problem ? 'failed' : 'connected');
+      setTimeout(() => backend.finish(state, problem, ENDS[outcome]), BROWSER_MS);
     }
     return answer;
   };

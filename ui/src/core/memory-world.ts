@@ -1,6 +1,7 @@
 // Sample accounts and services for tests and the demo. All names are made up.
-import type { ActivityView, ConnectionView, ConnectorView, MethodView } from './contract';
+import type { ActivityView, ClientNeed, ClientView, ConnectionView, ConnectorView, MethodView, ScopeOutcome, Strategy } from './contract';
 import { vaultIn, type World } from './memory';
+import { sampleTrouble } from './memory-troubles';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,6 +15,21 @@ function oauth(part: Partial<MethodView>): MethodView {
   return { id: 'oauth', kind: 'oauth2', name: 'Sign in', fields: [], steps: [], client: null, scopes: [], hosts: [], ...part };
 }
 
+const REDIRECTS: Partial<Record<Strategy, string>> = {
+  loopback: 'http://127.0.0.1/oauth/callback',
+  deep_link: 'app.hearthkey:/oauth/callback',
+  https_bounce: 'https://gateway.hearthkey.example/oauth/callback',
+};
+
+/** The ways a sample service knows, with what to register for each of them. */
+export function ways(...strategies: Strategy[]): Pick<ClientNeed, 'redirect' | 'redirects' | 'strategies'> {
+  const redirects = strategies.flatMap((strategy) => {
+    const redirect = REDIRECTS[strategy];
+    return redirect === undefined ? [] : [{ strategy, redirect }];
+  });
+  return { redirect: redirects[0]?.redirect ?? '', redirects, strategies };
+}
+
 const githubScopes = [
   { name: 'read:user', reason: 'read your profile' },
   { name: 'repo', reason: 'read and write your repositories' },
@@ -24,6 +40,17 @@ const calendarScopes = [
   { name: 'email', reason: 'see your address' },
   { name: 'https://www.googleapis.com/auth/calendar.events', reason: 'read and write events' },
 ];
+
+const FREE_BUSY = { name: 'https://www.googleapis.com/auth/calendar.freebusy', reason: 'see when others are busy' };
+
+const moreCalendarScopes: ScopeOutcome[] = [
+  { name: 'https://www.googleapis.com/auth/calendar.calendarlist.readonly', reason: 'see the list of your calendars', state: 'declined' },
+  { ...FREE_BUSY, state: 'not_asked' },
+];
+
+function granted(scopes: { name: string; reason: string }[]): ScopeOutcome[] {
+  return scopes.map((scope) => ({ ...scope, state: 'granted' }));
+}
 
 export function sampleConnectors(): ConnectorView[] {
   return [
@@ -36,7 +63,7 @@ export function sampleConnectors(): ConnectorView[] {
       methods: [
         oauth({
           summary: 'with a made-up account on this computer',
-          client: { ready: true, bundled: true, redirect: 'http://127.0.0.1/oauth/callback', secret: 'none' },
+          client: { ready: true, bundled: true, ...ways('loopback', 'deep_link', 'device'), secret: 'none' },
           scopes: [
             { name: 'profile', reason: 'read the made-up profile' },
             { name: 'notes', reason: 'read and write made-up notes' },
@@ -62,11 +89,11 @@ export function sampleConnectors(): ConnectorView[] {
           client: {
             ready: false,
             bundled: false,
-            redirect: 'http://127.0.0.1/oauth/callback',
+            ...ways('loopback'),
             console: 'https://console.cloud.google.com/apis/credentials',
             secret: 'required',
           },
-          scopes: calendarScopes,
+          scopes: [...calendarScopes, { ...FREE_BUSY, optional: true }],
           hosts: ['www.googleapis.com', 'oauth2.googleapis.com'],
         }),
       ],
@@ -83,7 +110,7 @@ export function sampleConnectors(): ConnectorView[] {
           client: {
             ready: true,
             bundled: false,
-            redirect: 'http://127.0.0.1/oauth/callback',
+            ...ways('loopback', 'deep_link', 'device'),
             console: 'https://github.com/settings/developers',
             secret: 'required',
             client_id: 'Iv1.8a61f9b3a7aba766',
@@ -169,7 +196,7 @@ export function sampleConnectors(): ConnectorView[] {
               help: 'The address the service publishes its configuration under.',
             },
           ],
-          client: { ready: false, bundled: false, redirect: 'http://127.0.0.1/oauth/callback', secret: 'optional' },
+          client: { ready: false, bundled: false, ...ways('loopback'), secret: 'optional' },
           scopes: [{ name: 'openid', reason: 'know that it is you' }],
         }),
       ],
@@ -186,7 +213,7 @@ function connection(part: Partial<ConnectionView> & Pick<ConnectionView, 'id' | 
     method: { id: method.id, kind: method.kind },
     status: 'active',
     identity: {},
-    scopes: { requested: scopes, granted: scopes },
+    scopes: { requested: scopes, granted: scopes, each: granted(method.scopes) },
     hosts: method.hosts,
     values: {},
     renewable: method.kind === 'oauth2',
@@ -203,6 +230,12 @@ export function sampleConnections(): ConnectionView[] {
         label: 'Work calendar',
         identity: { email: 'anna.lindqvist-bergstroem@studio-nord.example', name: 'Anna Lindqvist' },
         expires_at: at(43 * MINUTE),
+        next_refresh_at: at(28 * MINUTE),
+        scopes: {
+          requested: [...calendarScopes, ...moreCalendarScopes.slice(0, 1)].map(({ name }) => name),
+          granted: calendarScopes.map(({ name }) => name),
+          each: [...granted(calendarScopes), ...moreCalendarScopes],
+        },
         last_used_at: at(-2 * MINUTE),
         last_tested_at: at(-26 * HOUR),
         last_refreshed_at: at(-17 * MINUTE),
@@ -215,8 +248,8 @@ export function sampleConnections(): ConnectionView[] {
         label: 'Studio repositories',
         status: 'needs_reconnect',
         reason: 'The access was revoked in the settings of the account at 08:12.',
+        trouble: sampleTrouble('grant_ended', 'GitHub'),
         identity: { display: 'anna@studio-nord.example', name: 'Anna Lindqvist', email: 'anna@studio-nord.example' },
-        scopes: { requested: ['read:user', 'repo'], granted: ['read:user', 'repo'] },
         last_used_at: at(-3 * HOUR),
         last_tested_at: at(-5 * DAY),
       },
@@ -250,7 +283,14 @@ export function sampleConnections(): ConnectionView[] {
         id: 'con_stripe_test',
         label: 'Payments (test)',
         status: 'error',
-        reason: 'Stripe answered that the key is not known.',
+        reason: 'Stripe answered that it has a problem.',
+        trouble: {
+          class: 'provider_trouble',
+          title: 'The last try failed',
+          message: 'Stripe answered that it has a problem (500).',
+          hint: 'Test it again; if that fails too, enter another key.',
+          remedy: 'try_again',
+        },
         identity: { name: 'Studio Nord' },
         masked_key: 'rk_test_…91c0',
         last_used_at: at(-6 * HOUR),
@@ -260,6 +300,34 @@ export function sampleConnections(): ConnectionView[] {
     ),
     connection({ id: 'con_sandbox', label: 'Sandbox', status: 'paused', identity: { email: 'ada@sandbox.example', name: 'Ada' } }, 'sandbox'),
   ];
+}
+
+function sampleClients(): ClientView[] {
+  return [
+    client('client_github', 'github', 'Iv1.8a61f9b3a7aba766', -12, 1),
+    client('client_google', 'google-calendar', '447190318254-q8m2v7kq0t6d1h5r9s3e.apps.googleusercontent.com', -40, 2),
+    client('client_openid', 'openid', 'hearthkey-anna', -90, 0),
+    { ...client('client_sandbox', 'sandbox', 'hearthkey', 0, 1), id: null, source: 'bundled', created_at: null },
+  ];
+}
+
+function client(id: string, connectorId: string, clientId: string, days: number, used_by: number): ClientView {
+  const { methods, name, icon, category } = sampleConnectors().find((connector) => connector.id === connectorId) ?? never();
+  const need = methods[0]?.client;
+  return {
+    id,
+    connector: { id: connectorId, name, icon, category },
+    source: 'own',
+    issuer: '',
+    client_id: clientId,
+    confidential: need?.secret === 'required',
+    created_at: at(days * DAY),
+    proven: used_by > 0,
+    next: true,
+    used_by,
+    redirects: need?.redirects ?? [],
+    console: need?.console ?? null,
+  };
 }
 
 function sampleActivity(): Record<string, ActivityView[]> {
@@ -291,6 +359,7 @@ export function sampleWorld(): World {
     connectors: sampleConnectors(),
     connections: sampleConnections(),
     activity: sampleActivity(),
+    clients: sampleClients(),
     workspaces: [
       { id: 'ws_personal', name: 'Personal', connections: 6, current: true, created_at: at(-90 * DAY) },
       { id: 'ws_studio', name: 'Studio Nord', connections: 0, current: false, created_at: at(-30 * DAY) },

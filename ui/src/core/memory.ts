@@ -6,6 +6,8 @@ import type {
   AppStatus,
   AuthorizationView,
   Change,
+  ClientCheck,
+  ClientView,
   ConnectionView,
   ConnectorView,
   Operations,
@@ -18,6 +20,7 @@ import type {
   Watches,
   WorkspaceEntry,
 } from './contract';
+import { SignIns } from './memory-sign-in';
 
 type Name = keyof Operations;
 type Answers = { [N in Name]: (input: Operations[N]['input']) => Operations[N]['output'] };
@@ -27,6 +30,7 @@ export interface World {
   connectors: ConnectorView[];
   connections: ConnectionView[];
   activity: Record<string, ActivityView[]>;
+  clients: ClientView[];
   /** The current one's connections are those above. */
   workspaces: WorkspaceEntry[];
   safety: SafetyView;
@@ -43,7 +47,8 @@ export function vaultIn(state: VaultState, ways: (keyof UnlockWays)[] = [], part
 
 /** How long a disconnected account can be brought back. */
 const UNDO_MS = 30_000;
-const AUTHORIZATION_MS = 600_000;
+const RENEWED_FOR_MS = 3_600_000;
+const RENEWS_BEFORE_MS = 900_000;
 /** What is answered while Hearthkey is locked. */
 const WHILE_LOCKED = new Set<string>(['app.status', 'vault.lock', 'vault.unlock', 'vault.retry']);
 
@@ -57,6 +62,13 @@ export class MemoryBackend implements Backend {
   readonly #held = new Map<Name, (() => void)[]>();
   /** What a test of a connection or a key finds; fine when nothing is set. */
   report: ((input: { connection?: string; secrets?: Record<string, string> }) => TestReport) | undefined;
+  /** What a check of an OAuth client finds. */
+  clientCheck: ClientCheck = {
+    verdict: 'fine',
+    message: 'The service takes this client and its redirect, as far as can be seen before a sign-in.',
+    redirect: 'http://127.0.0.1:49152/oauth/callback',
+    register: 'http://127.0.0.1/oauth/callback',
+  };
   /** How long an answer takes. */
   delayMs = 0;
   /** What the vault says to the next try. */
@@ -68,7 +80,12 @@ export class MemoryBackend implements Backend {
   #changes = new Set<(change: Change) => void>();
   /** The connections of the workspaces that are not the current one. */
   #elsewhere = new Map<string, ConnectionView[]>();
-  #authorizations = new Map<string, { view: AuthorizationView; label: string; listeners: Set<(view: AuthorizationView) => void> }>();
+  readonly #signIns = new SignIns({
+    connector: (id) => this.#connector(id),
+    add: (connector, method, label, identity) => this.#make(connector, method, label, identity),
+    renew: (connection, scopes) => void this.#renew(connection, scopes),
+    refuse: (word, detail) => problem('invalid_input', detail, 422, word),
+  });
 
   constructor(world: World) {
     this.world = world;
@@ -97,11 +114,7 @@ export class MemoryBackend implements Backend {
       return () => this.#changes.delete(listener);
     }
     const { authorization } = input as { authorization: string };
-    const listener = onMessage as (view: AuthorizationView) => void;
-    const found = this.#authorizations.get(authorization);
-    found?.listeners.add(listener);
-    if (found) listener(structuredClone(found.view));
-    return () => found?.listeners.delete(listener);
+    return this.#signIns.listen(authorization, onMessage as (view: AuthorizationView) => void);
   }
 
   /** How often an operation was asked. */
@@ -126,22 +139,9 @@ export class MemoryBackend implements Backend {
   }
 
   /** The browser came back, or did not. */
-  finish(state: 'exchanging' | 'connected' | 'failed' | 'cancelled', problem?: Problem): void {
-    const found = Array.from(this.#authorizations.values()).findLast(({ view }) => view.state === 'waiting' || view.state === 'exchanging');
-    if (!found) return;
-    let connection: string | undefined;
-    if (state === 'connected') {
-      const connector = this.#connector(found.view.connector);
-      const made = this.#make(connector, connector.methods[0]?.id ?? 'oauth', found.label, {
-        display: 'anna@studio-nord.example',
-        email: 'anna@studio-nord.example',
-        name: 'Anna Lindqvist',
-      });
-      connection = made.id;
-    }
-    found.view = { ...found.view, state, ...(connection && { connection }), ...(problem && { problem }) };
-    for (const listener of found.listeners) listener(structuredClone(found.view));
-    if (connection) this.tell({ topic: 'connections' });
+  finish(state: AuthorizationView['state'], problem?: Problem, part?: Partial<AuthorizationView>): void {
+    this.#signIns.finish(state, problem, part);
+    if (state === 'connected' || state === 'already_connected') this.tell({ topic: 'connections' });
   }
 
   readonly #answers: Answers = {
@@ -152,25 +152,15 @@ export class MemoryBackend implements Backend {
       connection: this.#connection(connection),
       activity: this.world.activity[connection] ?? [],
     }),
-    'authorizations.begin': ({ connector, label }) => {
-      const id = `auth_${this.#next++}`;
-      const redirect_uri = 'http://127.0.0.1:49152/oauth/callback';
-      const view: AuthorizationView = {
-        id,
-        connector,
-        authorize_url: `https://accounts.${connector}.example/o/oauth2/v2/auth?response_type=code&client_id=4471-q8m2&redirect_uri=${encodeURIComponent(redirect_uri)}&scope=openid%20email&state=u1Zt7w&code_challenge=E9Melhoa2Owv&code_challenge_method=S256`,
-        redirect_uri,
-        expires_at: new Date(Date.now() + AUTHORIZATION_MS).toISOString(),
-        browser_opened: true,
-        state: 'waiting',
-      };
-      this.#authorizations.set(id, { view, label: label ?? this.#connector(connector).name, listeners: new Set() });
+    'authorizations.begin': (input) => this.#signIns.begin(input),
+    'authorizations.paste': (input) => {
+      const view = this.#signIns.paste(input);
+      this.tell({ topic: 'connections' });
       return view;
     },
     'authorizations.reopen': () => ({}),
     'authorizations.cancel': ({ authorization }) => {
-      const found = this.#authorizations.get(authorization);
-      if (found?.view.state === 'waiting') found.view = { ...found.view, state: 'cancelled' };
+      this.#signIns.cancel(authorization);
       return {};
     },
     'credentials.check': (input) => this.#report(input),
@@ -188,10 +178,11 @@ export class MemoryBackend implements Backend {
       const report = this.#report({ connection });
       this.#change(connection, {
         last_tested_at: report.tested_at,
-        ...(report.ok && { status: 'active', reason: undefined }),
+        ...(report.ok && { status: 'active', reason: undefined, trouble: null }),
       });
       return report;
     },
+    'connections.refresh': ({ connection }) => this.#renew(connection),
     'connections.disconnect': ({ connection }) =>
       this.#change(connection, { status: 'deleting', purge_after: new Date(Date.now() + UNDO_MS).toISOString() }),
     'connections.restore': ({ connection }) => this.#change(connection, { status: 'active', purge_after: undefined }),
@@ -264,6 +255,40 @@ export class MemoryBackend implements Backend {
       return { id, name };
     },
     'links.open': () => ({}),
+    'clients.list': () => ({ clients: this.world.clients }),
+    'clients.add': ({ connector: id, client_id, client_secret }) => {
+      const { name, icon, category, methods } = this.#connector(id);
+      if (this.world.clients.some((client) => client.connector.id === id && client.client_id === client_id))
+        throw problem('invalid_input', 'client_id: a client that is not kept yet was expected', 422);
+      const need = methods.find(({ client }) => client)?.client;
+      const made: ClientView = {
+        id: `client_new_${this.#next++}`,
+        connector: { id, name, icon, category },
+        source: 'own',
+        issuer: '',
+        client_id,
+        confidential: client_secret !== undefined,
+        created_at: new Date().toISOString(),
+        proven: false,
+        next: true,
+        used_by: 0,
+        redirects: need?.redirects ?? [],
+        console: need?.console ?? null,
+      };
+      this.world.clients = [made, ...this.world.clients];
+      return made;
+    },
+    'clients.update': ({ client }) => this.#client(client),
+    'clients.check': ({ client }) => {
+      this.#client(client);
+      return this.clientCheck;
+    },
+    'clients.remove': ({ client, force }) => {
+      const { id, used_by } = this.#client(client);
+      if (used_by > 0 && !force) throw problem('conflict', 'connections go with this client', 409);
+      this.world.clients = this.world.clients.filter((one) => one.id !== id);
+      return {};
+    },
   };
 
   #vault(vault: VaultView, topic: Change['topic'] = 'vault'): VaultView {
@@ -295,6 +320,25 @@ export class MemoryBackend implements Backend {
     return this.world.connections.find((connection) => connection.id === id) ?? missing();
   }
 
+  #client(id: string): ClientView {
+    return this.world.clients.find((client) => client.id === id || client.client_id === id) ?? missing();
+  }
+
+  /** New tokens: nothing is wrong any more, and what was asked for more is granted. */
+  #renew(id: string, scopes: string[] = []): ConnectionView {
+    const now = Date.now();
+    const { scopes: known } = this.#connection(id);
+    return this.#change(id, {
+      status: 'active',
+      reason: undefined,
+      trouble: null,
+      last_refreshed_at: new Date(now).toISOString(),
+      expires_at: new Date(now + RENEWED_FOR_MS).toISOString(),
+      next_refresh_at: new Date(now + RENEWED_FOR_MS - RENEWS_BEFORE_MS).toISOString(),
+      scopes: { ...known, each: known.each.map((scope) => (scopes.includes(scope.name) ? { ...scope, state: 'granted' as const } : scope)) },
+    });
+  }
+
   #change(id: string, change: Partial<ConnectionView>): ConnectionView {
     const changed = { ...this.#connection(id), ...change };
     this.world.connections = this.world.connections.map((connection) => (connection.id === id ? changed : connection));
@@ -312,7 +356,7 @@ export class MemoryBackend implements Backend {
       method: { id: methodId, kind: method?.kind ?? 'api_key' },
       status: 'active',
       identity,
-      scopes: { requested: scopes, granted: scopes },
+      scopes: { requested: scopes, granted: scopes, each: method?.scopes.map((scope) => ({ ...scope, state: 'granted' as const })) ?? [] },
       hosts: method?.hosts ?? [],
       values: {},
       renewable: method?.kind === 'oauth2',

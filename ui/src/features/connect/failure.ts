@@ -1,7 +1,17 @@
 // Why a sign-in failed, sorted into the few cases a person acts on differently.
 import type { Problem } from '../../core/contract';
 
-export type Failure = 'denied' | 'expired' | 'mismatch' | 'unreachable' | 'client' | 'refused' | 'account' | 'vault' | 'other';
+export type Failure =
+  | 'denied'
+  | 'expired'
+  | 'mismatch'
+  | 'redirect'
+  | 'unreachable'
+  | 'client'
+  | 'refused'
+  | 'account'
+  | 'vault'
+  | 'other';
 
 /** The last word of a problem's type, where it is finer than its kind. */
 const BY_TYPE: Record<string, Failure> = {
@@ -9,8 +19,12 @@ const BY_TYPE: Record<string, Failure> = {
   authorization_expired: 'expired',
   wrong_issuer: 'mismatch',
   state_mismatch: 'mismatch',
+  wrong_signature: 'mismatch',
+  answer_unusable: 'refused',
+  redirect_mismatch: 'redirect',
+  redirect_uri_mismatch: 'redirect',
+  client_refused: 'client',
   invalid_client: 'client',
-  redirect_uri_mismatch: 'client',
   other_account: 'account',
 };
 

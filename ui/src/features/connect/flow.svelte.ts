@@ -1,75 +1,94 @@
 // Connecting one account, from the first field to the end, as states: the form, waiting for the browser, connected, failed.
-// A typed key is tested while the person types; of several answers only the one to the latest text counts.
+import { SvelteSet } from 'svelte/reactivity';
 import type { Backend } from '../../core/backend';
 import { toProblem } from '../../core/backend';
-import type {
-  AuthorizationView,
-  ConnectionView,
-  ConnectorView,
-  FieldView,
-  MethodView,
-  Problem,
-  TestReport,
-} from '../../core/contract';
+import type { AuthorizationView, ConnectionView, ConnectorView, FieldView, MethodView, Problem, ScopeView, Strategy } from '../../core/contract';
 import { text } from '../../shared/text';
+import { ClientDraft } from './client-draft.svelte';
+import { KeyCheck } from './key-check.svelte';
 import { fault } from './validate';
-
-/** A pause in typing this long means the key is complete. */
-const CHECK_AFTER_MS = 500;
-
-export type Check =
-  | { stage: 'none' }
-  | { stage: 'running' }
-  | { stage: 'answered'; report: TestReport }
-  | { stage: 'refused'; problem: Problem };
 
 export type Stage =
   | { name: 'form' }
   | { name: 'waiting'; authorization: AuthorizationView }
-  | { name: 'connected'; connection: string | undefined }
-  | { name: 'failed'; problem: Problem };
+  | { name: 'connected'; authorization: AuthorizationView }
+  | { name: 'failed'; problem: Problem; authorization?: AuthorizationView | undefined };
 
 export interface Start {
   /** The account to sign in again. */
   reconnect?: ConnectionView | undefined;
+  /** What it shall be allowed besides. */
+  scopes?: string[] | undefined;
+  /** Begins with the fields of a client of the person's own. */
+  ownClient?: boolean | undefined;
   /** Names that are taken, so that the default is a free one. */
   taken: string[];
+}
+
+/** What is different about this sign-in. */
+export interface Turn {
+  strategy?: Strategy;
+  connection?: string;
+  scopes?: string[];
+  duplicate?: boolean;
 }
 
 export class Flow {
   readonly connector: ConnectorView;
   readonly reconnect: ConnectionView | undefined;
+  readonly client: ClientDraft;
+  readonly keyCheck: KeyCheck;
 
   methodId = $state('');
   label = $state('');
   values: Record<string, string> = $state({});
-  clientId = $state('');
-  clientSecret = $state('');
   /** The person wants another client than the stored one. */
   ownClient = $state(false);
+  /** Permissions that are only asked for when they are wanted. */
+  readonly wanted = new SvelteSet<string>();
   stage: Stage = $state.raw({ name: 'form' });
-  check: Check = $state.raw({ stage: 'none' });
   busy = $state(false);
+  /** The way that is being changed to. */
+  turningTo: Strategy | undefined = $state();
   problem: Problem | undefined = $state.raw();
 
   /** Fields the person has left, whose faults are now said. */
   #left: Record<string, boolean> = $state({});
   readonly #backend: Backend;
-  #checkTurn = 0;
-  #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
+  /** The sign-in whose news count. */
+  #followed: string | undefined;
   #stopWatching = () => {};
 
-  constructor(backend: Backend, connector: ConnectorView, { reconnect, taken }: Start) {
+  constructor(backend: Backend, connector: ConnectorView, { reconnect, scopes = [], ownClient = false, taken }: Start) {
     this.#backend = backend;
     this.connector = connector;
     this.reconnect = reconnect;
     this.label = reconnect?.label ?? freeName(connector.name, taken);
+    this.client = new ClientDraft(backend, () => this.method?.client?.secret ?? 'none');
+    this.keyCheck = new KeyCheck(() => this.#askAboutKey());
     this.choose(reconnect?.method.id ?? connector.methods[0]?.id ?? '');
+    for (const scope of scopes) this.wanted.add(scope);
+    if (ownClient) this.editClient();
   }
 
   get method(): MethodView | undefined {
     return this.connector.methods.find(({ id }) => id === this.methodId) ?? this.connector.methods[0];
+  }
+
+  /** What is asked for in any case, and what was wanted besides. */
+  get asked(): ScopeView[] {
+    return (this.method?.scopes ?? []).filter(({ name, optional }) => !optional || this.wanted.has(name));
+  }
+
+  /** What can be asked for besides. */
+  get optional(): ScopeView[] {
+    return (this.method?.scopes ?? []).filter(({ optional }) => optional);
+  }
+
+  want(scope: string, wanted: boolean): void {
+    if (wanted) this.wanted.add(scope);
+    else this.wanted.delete(scope);
   }
 
   /** Whether the form asks for an OAuth client of the person's own. */
@@ -85,12 +104,18 @@ export class Flow {
     return method?.kind === 'oauth2' && !this.asksClient && method.fields.every((field) => fault(field, this.valueOf(field)) === undefined);
   }
 
+  /** Whether there was anything to fill in that may be wrong. */
+  get hasDetails(): boolean {
+    return this.asksClient || (this.method?.fields.length ?? 0) > 0;
+  }
+
   choose(methodId: string): void {
     this.methodId = methodId;
     this.values = Object.fromEntries((this.method?.fields ?? []).map((field) => [field.name, this.reconnect?.values?.[field.name] ?? field.default ?? '']));
     this.problem = undefined;
     this.#left = {};
-    this.#forgetCheck();
+    this.wanted.clear();
+    this.keyCheck.forget();
   }
 
   valueOf(field: FieldView): string {
@@ -100,13 +125,13 @@ export class Flow {
   type(field: FieldView, value: string): void {
     this.values[field.name] = value;
     this.problem = undefined;
-    this.#forgetCheck();
-    if (this.method?.kind !== 'api_key' || !this.#fieldsFine) return;
-    this.#checkTimer = setTimeout(() => void this.#runCheck(), CHECK_AFTER_MS);
+    this.keyCheck.forget();
+    this.client.checking.forget();
+    if (this.method?.kind === 'api_key' && this.#fieldsFine) this.keyCheck.soon();
   }
 
   leave(name: string): void {
-    if ((this.values[name] ?? (name === CLIENT_ID ? this.clientId : this.clientSecret)).trim() !== '') this.#left[name] = true;
+    if ((this.values[name] ?? '').trim() !== '') this.#left[name] = true;
   }
 
   /** The fault of a field as far as the person should already hear of it. */
@@ -114,54 +139,81 @@ export class Flow {
     return this.#left[field.name] ? fault(field, this.valueOf(field)) : undefined;
   }
 
-  get clientIdFault(): string | undefined {
-    return this.#left[CLIENT_ID] && this.clientId.trim() === '' ? text.form.required(text.connect.clientId) : undefined;
-  }
-
-  get clientSecretFault(): string | undefined {
-    const missing = this.method?.client?.secret === 'required' && this.clientSecret.trim() === '';
-    return this.#left[CLIENT_SECRET] && missing ? text.form.required(text.connect.clientSecret) : undefined;
-  }
-
   /** Saves a key or opens the browser. Answers the new connection when a key was saved. */
   async submit(): Promise<ConnectionView | undefined> {
     const { method } = this;
     if (this.busy || !method) return undefined;
-    for (const name of [...method.fields.map((field) => field.name), CLIENT_ID, CLIENT_SECRET]) this.#left[name] = true;
-    if (!this.#fieldsFine || (this.asksClient && (this.clientIdFault || this.clientSecretFault))) return undefined;
-    return method.kind === 'oauth2' ? this.begin() : this.#add(method);
+    this.#sayFaults(method);
+    this.client.sayFaults();
+    if (!this.#fieldsFine || (this.asksClient && !this.client.fine)) return undefined;
+    if (method.kind === 'api_key') return this.#add(method);
+    await this.begin();
+    return undefined;
   }
 
-  async begin(): Promise<undefined> {
+  /** Asks the service about the client before anybody signs in with it. */
+  async checkClient(): Promise<void> {
     const { method } = this;
     if (!method) return;
+    this.#sayFaults(method);
+    this.client.sayFaults();
+    if (!this.#fieldsFine) return;
+    await this.client.check({ connector: this.connector.id, method: method.id, values: this.#split(method).values });
+  }
+
+  /** Begins a sign-in. One that waits is given up for it once it stands, and everything typed counts again. */
+  async begin(turn: Turn = {}): Promise<void> {
+    const { method } = this;
+    if (!method || this.busy) return;
     const attempt = ++this.#attempt;
-    this.#stopWatching();
+    const earlier = this.stage.name === 'waiting' ? this.stage.authorization.id : undefined;
+    const connection = turn.duplicate ? undefined : (turn.connection ?? this.reconnect?.id);
+    const scopes = turn.scopes ?? Array.from(this.wanted);
+    let begun = false;
     this.busy = true;
+    this.turningTo = turn.strategy;
     this.problem = undefined;
     try {
       const authorization = await this.#backend.call('authorizations.begin', {
         connector: this.connector.id,
         method: method.id,
-        ...(this.reconnect ? { connection: this.reconnect.id } : this.#name),
+        ...(connection ? { connection } : this.#name),
         values: this.#split(method).values,
-        ...(this.asksClient && { client: this.#client }),
-        open_browser: true,
+        ...(this.asksClient && this.client.input),
+        ...(turn.strategy && { strategy: turn.strategy }),
+        ...(earlier && { instead_of: earlier }),
+        ...(scopes.length > 0 && { scopes }),
+        ...(turn.duplicate && { duplicate: true }),
+        // A code is read here before it is typed there.
+        open_browser: turn.strategy !== 'device',
       });
-      if (attempt !== this.#attempt) return void this.#cancel(authorization.id);
-      this.#follow(authorization);
-      const stop = await this.#backend.watch('authorizations.watch', { authorization: authorization.id }, (now) => {
-        if (attempt === this.#attempt) this.#follow(now);
-      });
-      if (attempt === this.#attempt) this.#stopWatching = stop;
-      else stop();
+      begun = true;
+      // The dialog was closed, or the earlier sign-in came to its end after all.
+      if (attempt !== this.#attempt || (earlier && this.stage.name !== 'waiting')) return this.#cancel(authorization.id);
+      await this.#watch(authorization);
     } catch (thrown) {
       if (attempt !== this.#attempt) return;
       const problem = toProblem(thrown);
-      if (this.stage.name === 'form') this.problem = problem;
-      else this.stage = { name: 'failed', problem };
+      if (begun || (this.stage.name !== 'form' && !earlier)) this.stage = { name: 'failed', problem };
+      else this.problem = problem;
     } finally {
-      if (attempt === this.#attempt) this.busy = false;
+      if (attempt === this.#attempt) {
+        this.busy = false;
+        this.turningTo = undefined;
+      }
+    }
+  }
+
+  /** Takes the address the browser ended on. Answers the problem for the box to show. */
+  async paste(address: string): Promise<Problem | undefined> {
+    if (this.stage.name !== 'waiting') return undefined;
+    const { id } = this.stage.authorization;
+    try {
+      const now = await this.#backend.call('authorizations.paste', { authorization: id, address });
+      if (now.id === this.#followed) this.#follow(now);
+      return undefined;
+    } catch (thrown) {
+      return toProblem(thrown);
     }
   }
 
@@ -170,14 +222,25 @@ export class Flow {
     this.problem = undefined;
   }
 
-  /** The person closes the dialog: what waits in the browser is called off, and what was typed is dropped. */
-  close(): void {
+  /** The form again, with the fields of the client open. */
+  editClient(): void {
+    this.ownClient = true;
+    this.client.startWith(this.method?.client?.client_id ?? '');
+    this.backToForm();
+  }
+
+  /**
+   * The dialog goes, and with it what was typed. A person who closes it calls off what waits in the browser; where
+   * Hearthkey was locked instead, that comes to its end by itself.
+   */
+  close(locked = false): void {
     this.#attempt += 1;
-    this.#forgetCheck();
+    this.#followed = undefined;
+    this.keyCheck.forget();
     this.#stopWatching();
-    if (this.stage.name === 'waiting') this.#cancel(this.stage.authorization.id);
+    if (this.stage.name === 'waiting' && !locked) this.#cancel(this.stage.authorization.id);
     this.values = {};
-    this.clientSecret = '';
+    this.client.forget();
   }
 
   get #name(): { label?: string } {
@@ -185,13 +248,12 @@ export class Flow {
     return label === '' ? {} : { label };
   }
 
-  get #client(): { client_id: string; client_secret?: string } {
-    const secret = this.clientSecret.trim();
-    return { client_id: this.clientId.trim(), ...(secret !== '' && { client_secret: secret }) };
-  }
-
   get #fieldsFine(): boolean {
     return (this.method?.fields ?? []).every((field) => fault(field, this.valueOf(field)) === undefined);
+  }
+
+  #sayFaults(method: MethodView): void {
+    for (const { name } of method.fields) this.#left[name] = true;
   }
 
   #split(method: MethodView): { values: Record<string, string>; secrets: Record<string, string> } {
@@ -206,8 +268,7 @@ export class Flow {
   async #add(method: MethodView): Promise<ConnectionView | undefined> {
     this.busy = true;
     this.problem = undefined;
-    this.#checkTurn += 1;
-    clearTimeout(this.#checkTimer);
+    this.keyCheck.rest();
     try {
       return await this.#backend.call('connections.add', {
         connector: this.connector.id,
@@ -216,7 +277,7 @@ export class Flow {
         ...this.#split(method),
       });
     } catch (thrown) {
-      this.#forgetCheck();
+      this.keyCheck.forget();
       this.problem = toProblem(thrown);
       return undefined;
     } finally {
@@ -224,40 +285,41 @@ export class Flow {
     }
   }
 
-  async #runCheck(): Promise<void> {
-    const { method } = this;
-    if (!method) return;
-    const turn = ++this.#checkTurn;
-    this.check = { stage: 'running' };
-    let found: Check;
-    try {
-      const input = { connector: this.connector.id, method: method.id, ...this.#split(method) };
-      found = { stage: 'answered', report: await this.#backend.call('credentials.check', input) };
-    } catch (thrown) {
-      found = { stage: 'refused', problem: toProblem(thrown) };
-    }
-    if (turn === this.#checkTurn) this.check = found;
+  async #askAboutKey() {
+    const method = this.method;
+    const split = method ? this.#split(method) : { values: {}, secrets: {} };
+    return this.#backend.call('credentials.check', { connector: this.connector.id, method: this.methodId, ...split });
   }
 
-  #forgetCheck(): void {
-    clearTimeout(this.#checkTimer);
-    this.#checkTurn += 1;
-    this.check = { stage: 'none' };
+  async #watch(authorization: AuthorizationView): Promise<void> {
+    this.#stopWatching();
+    this.#stopWatching = () => {};
+    this.#followed = authorization.id;
+    this.#follow(authorization);
+    const stop = await this.#backend.watch('authorizations.watch', { authorization: authorization.id }, (now) => {
+      if (now.id === this.#followed) this.#follow(now);
+    });
+    if (this.#followed === authorization.id) this.#stopWatching = stop;
+    else stop();
   }
 
   #follow(authorization: AuthorizationView): void {
     switch (authorization.state) {
       case 'waiting':
       case 'exchanging':
+      case 'waiting_for_unlock':
         this.stage = { name: 'waiting', authorization };
         return;
       case 'connected':
-        this.stage = { name: 'connected', connection: authorization.connection ?? undefined };
+      case 'already_connected':
+        this.stage = { name: 'connected', authorization };
         break;
       case 'failed':
-        this.stage = { name: 'failed', problem: authorization.problem ?? toProblem(text.connect.noReason) };
+        this.stage = { name: 'failed', problem: authorization.problem ?? toProblem(text.connect.noReason), authorization };
         break;
       case 'cancelled':
+        // Given up for another way that is about to begin.
+        if (this.turningTo) return;
         this.stage = { name: 'form' };
     }
     this.#stopWatching();
@@ -268,9 +330,6 @@ export class Flow {
     this.#backend.call('authorizations.cancel', { authorization }).catch(() => {});
   }
 }
-
-export const CLIENT_ID = 'client_id';
-export const CLIENT_SECRET = 'client_secret';
 
 function freeName(wanted: string, taken: string[]): string {
   const used = new Set(taken.map((name) => name.toLocaleLowerCase()));

@@ -2,6 +2,7 @@
 import type { ConnectionStatus, ConnectionView } from '../../core/contract';
 import type { Tone } from '../../shared/StatusDot.svelte';
 import { text } from '../../shared/text';
+import { needsPerson } from './trouble';
 
 const TONES: Record<ConnectionStatus, Tone> = {
   active: 'ok',
@@ -12,8 +13,9 @@ const TONES: Record<ConnectionStatus, Tone> = {
   deleting: 'rest',
 };
 
-export function tone({ status }: ConnectionView): Tone {
-  return TONES[status];
+export function tone(connection: ConnectionView): Tone {
+  const { status } = connection;
+  return status === 'active' && needsPerson(connection) ? 'warn' : TONES[status];
 }
 
 export function stateWords({ status }: ConnectionView): string {
@@ -27,8 +29,9 @@ export function who({ identity, masked_key }: ConnectionView): string | undefine
 
 /** The one moment that matters in a list, and how to say it. */
 export function momentThatMatters(connection: ConnectionView): { at: string; say: (words: string) => string } | undefined {
-  const { status, expires_at, last_used_at, last_tested_at, created_at } = connection;
+  const { status, expires_at, last_used_at, last_tested_at, created_at, trouble } = connection;
   if (status === 'deleting' || status === 'paused') return undefined;
+  if (trouble?.retry_at) return { at: trouble.retry_at, say: text.connections.nextTry };
   if (status === 'expiring' && expires_at) return { at: expires_at, say: text.connections.expires };
   if (last_used_at) return { at: last_used_at, say: text.connections.used };
   if (last_tested_at) return { at: last_tested_at, say: text.connections.tested };
