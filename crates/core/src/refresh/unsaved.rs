@@ -28,6 +28,7 @@ impl Hearthkey {
                 return Err(Error::Internal("there was nothing to store"));
             };
             let entry = self.renewed_entry(caller, &connection);
+            let mended = matches!(connection.status, Status::NeedsReconnect { .. } | Status::Error { .. });
             if connection.is_usable() {
                 connection.status = Status::Active;
             }
@@ -53,6 +54,9 @@ impl Hearthkey {
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
                     notes.unsaved = None;
+                    if mended {
+                        self.untell_person(id);
+                    }
                     connection.version += 1;
                     return Ok(connection);
                 }
