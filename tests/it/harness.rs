@@ -360,6 +360,17 @@ pub(crate) async fn sent_on(address: &str) -> String {
     reply.headers()["location"].to_str().unwrap().to_owned()
 }
 
+/// The consent page of the sandbox, approved as an account: where the browser is sent.
+pub(crate) async fn approved(world: &World, address: &str, account: &str) -> String {
+    let page = reqwest::get(address).await.unwrap().text().await.unwrap();
+    let form = page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answers = [("form", form), ("account", account), ("decision", "approve")];
+    let reply =
+        browser.post(format!("{}/authorize", world.sandbox.base_url())).form(&answers).send().await.unwrap();
+    reply.headers()["location"].to_str().unwrap().to_owned()
+}
+
 /// Follows redirects as a browser does, and gives the last page.
 pub(crate) async fn browse(address: &str) -> (u16, String) {
     let reply = reqwest::get(address).await.unwrap();

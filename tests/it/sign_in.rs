@@ -1,6 +1,6 @@
 //! Signing in: what a person sees of it, and what an attacker on the same machine can do to it.
 
-use crate::harness::{World, browse, caller};
+use crate::harness::{World, approved, browse, caller};
 use hearthkey_core::ErrorKind;
 use hearthkey_core::authorize::{FlowState, OwnClient, Wish};
 use hearthkey_core::connections::UsageRequest;
@@ -62,22 +62,11 @@ async fn a_return_that_is_not_the_flows_changes_nothing() {
     assert!(page.contains("connected as anna@studio-nord.example"), "{page}");
 }
 
-/// The consent page of the sandbox, approved: where the browser is sent.
-async fn approved(world: &World, address: &str) -> String {
-    let page = reqwest::get(address).await.unwrap().text().await.unwrap();
-    let form = page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let answers = [("form", form), ("account", "acc_anna"), ("decision", "approve")];
-    let reply =
-        browser.post(format!("{}/authorize", world.sandbox.base_url())).form(&answers).send().await.unwrap();
-    reply.headers()["location"].to_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn a_state_works_once_even_for_many_at_once() {
     let world = World::with(Options { auto_approve: false, ..Options::default() }).await;
     let flow = world.app.begin_authorization(&caller(), world.wish()).await.unwrap();
-    let back = approved(&world, flow.authorize_url.as_str()).await;
+    let back = approved(&world, flow.authorize_url.as_str(), "acc_anna").await;
     let tabs: Vec<_> = (0..10).map(|_| tokio::spawn(reqwest::get(back.clone()))).collect();
     let mut connected = 0;
     for tab in tabs {

@@ -289,7 +289,7 @@ async fn a_sign_in_that_waits_ends_with_its_workspace() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_being_exchanged_leaves_neither_row_nor_grant() {
+async fn a_code_that_is_being_exchanged_leaves_no_row_and_ends_nothing_of_another_workspace() {
     let world = World::new().await;
     let id = doomed(&world).await;
     let me = within("Doomed");
@@ -305,7 +305,7 @@ async fn a_code_that_is_being_exchanged_leaves_neither_row_nor_grant() {
     world.sandbox.set_faults(vec![]);
     is_in_order(&world, &id).await;
     let told = world.sandbox.journal().iter().filter(|entry| entry.path == "/revoke").count();
-    assert_eq!(told, 1, "what was granted and is not kept is given back");
+    assert_eq!(told, 0, "the same account's connection in the workspace that is left lives by that sign-in");
 }
 
 #[tokio::test]

@@ -31,10 +31,10 @@ describe('each failure class produces its own words and button in the window', (
   test.each(FAILURES)('%s', async (failure) => {
     const { backend, banner, user } = await inTrouble(failure);
     const service = failure === 'key_refused' ? 'Stripe' : 'Google Calendar';
-    const { title, message, hint, remedy, retry_at } = sampleTrouble(failure, service);
+    const { title, detail, hint, remedy, retry_at } = sampleTrouble(failure, service);
     expect(banner.dataset).toMatchObject({ class: failure, remedy });
     expect(banner).toHaveTextContent(title);
-    expect(banner).toHaveTextContent(message);
+    expect(banner).toHaveTextContent(detail);
     expect(banner).toHaveTextContent(hint);
     const buttons = within(banner).queryAllByRole('button');
     expect(buttons.map(({ textContent }) => textContent?.trim())).toEqual(BUTTONS[remedy] ? [BUTTONS[remedy]] : []);
@@ -65,7 +65,7 @@ describe('each failure class produces its own words and button in the window', (
   test('no two of them say the same', () => {
     const troubles = FAILURES.map((failure) => sampleTrouble(failure));
     expect(new Set(troubles.map(({ title }) => title)).size).toBe(FAILURES.length);
-    expect(new Set(troubles.map(({ message }) => message)).size).toBe(FAILURES.length);
+    expect(new Set(troubles.map(({ detail }) => detail)).size).toBe(FAILURES.length);
   });
 });
 

@@ -1458,9 +1458,11 @@ export interface components {
         TroubleView: {
             /** @description What kind of failure it is. */
             class: components["schemas"]["TroubleClass"];
+            /** @description The same to stand under the title, which it does not repeat. */
+            detail: string;
             /** @description What to do. */
             hint: string;
-            /** @description One sentence. */
+            /** @description One sentence that stands alone. */
             message: string;
             /** @description The one thing that helps. */
             remedy: components["schemas"]["RemedyWord"];

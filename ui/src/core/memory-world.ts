@@ -288,6 +288,7 @@ export function sampleConnections(): ConnectionView[] {
           class: 'provider_trouble',
           title: 'The last try failed',
           message: 'Stripe answered that it has a problem (500).',
+          detail: 'Stripe answered that it has a problem (500).',
           hint: 'Test it again; if that fails too, enter another key.',
           remedy: 'try_again',
         },

@@ -13,8 +13,10 @@ pub struct TroubleView {
     pub class: TroubleClass,
     /// A few words, as over a paragraph.
     pub title: String,
-    /// One sentence.
+    /// One sentence that stands alone.
     pub message: String,
+    /// The same to stand under the title, which it does not repeat.
+    pub detail: String,
     /// What to do.
     pub hint: String,
     /// The one thing that helps.
@@ -97,7 +99,7 @@ impl From<Remedy> for RemedyWord {
 
 impl From<ConnectionTrouble> for TroubleView {
     fn from(trouble: ConnectionTrouble) -> Self {
-        let ConnectionTrouble { class, title, message, hint, remedy, retry_at } = trouble;
-        Self { class: class.into(), title, message, hint, remedy: remedy.into(), retry_at }
+        let ConnectionTrouble { class, title, message, detail, hint, remedy, retry_at } = trouble;
+        Self { class: class.into(), title, message, detail, hint, remedy: remedy.into(), retry_at }
     }
 }

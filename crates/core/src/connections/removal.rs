@@ -5,9 +5,11 @@ use crate::changes::Topic;
 use crate::oauth::TokenFailure;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::activity::Deed;
-use hearthkey_domain::connection::{Connection, Status};
+use hearthkey_domain::client::ClientChoice;
+use hearthkey_domain::connection::{Connection, Identity, OAuthGrant, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
+use hearthkey_domain::ids::WorkspaceId;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -107,6 +109,12 @@ impl Hearthkey {
             Err(error) if is_passing(&error) => return Err(error),
             Ok(Revocation::Nothing) => None,
             Ok(Revocation::Told) => Some((Deed::Revoked, format!("{name}, {label}"))),
+            Ok(Revocation::Shared) => {
+                let detail = format!(
+                    "{name}, {label}: not ended there, for another connection lives by the same sign-in"
+                );
+                Some((Deed::RevokeFailed, detail))
+            }
             Ok(Revocation::NoWay) => {
                 let detail = format!(
                     "{name}, {label}: there is no way from here; remove it in the service's settings"
@@ -159,6 +167,9 @@ impl Hearthkey {
             return Ok(Revocation::Nothing);
         };
         let Some(endpoint) = grant.server.revocation_endpoint.clone() else { return Ok(Revocation::NoWay) };
+        if self.lives_on_elsewhere(connection, grant).await? {
+            return Ok(Revocation::Shared);
+        }
         let client = self.acting_client(connection, grant, policy).await?;
         // Revoking the refresh token ends the grant; one without is ended by its access token (RFC 7009 section 2.1).
         let (token, hint) = match &tokens.refresh_token {
@@ -168,6 +179,51 @@ impl Hearthkey {
         let told = self.revoke_token(&client, &endpoint, token, hint).await;
         let failed = |failure: TokenFailure| failure.into_error(&self.connector_name(connection));
         told.map(|()| Revocation::Told).map_err(failed)
+    }
+}
+
+impl Hearthkey {
+    /// Whether another connection would be ended with this grant: many services have one grant for each account and client, and
+    /// end all of its tokens with any of them. An account that nobody named may be that of any connection.
+    async fn lives_on_elsewhere(&self, connection: &Connection, grant: &OAuthGrant) -> Result<bool, Error> {
+        let own = self.client_id_of(connection.workspace, &grant.client).await?;
+        for row in self.ports.store.workspaces().await? {
+            for other in self.ports.store.connections(row.workspace.id).await? {
+                let Some(theirs) = &other.oauth else { continue };
+                let same_place = theirs.server.issuer == grant.server.issuer
+                    && theirs.server.token_endpoint == grant.server.token_endpoint;
+                let stays = other.id != connection.id && !matches!(other.status, Status::Deleting { .. });
+                if same_place
+                    && stays
+                    && may_be_same_account(&other.identity, &connection.identity)
+                    && self.client_id_of(other.workspace, &theirs.client).await? == own
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The `client_id` of a choice, as the server knows it; `None` for a client that was removed.
+    async fn client_id_of(
+        &self,
+        workspace: WorkspaceId,
+        choice: &ClientChoice,
+    ) -> Result<Option<String>, Error> {
+        match choice {
+            ClientChoice::Bundled { client_id } => Ok(Some(client_id.clone())),
+            ClientChoice::Own { id } => {
+                Ok(self.ports.store.client(workspace, *id).await?.map(|(client, _)| client.client_id))
+            }
+        }
+    }
+}
+
+fn may_be_same_account(one: &Identity, other: &Identity) -> bool {
+    match (&one.external_id, &other.external_id) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
     }
 }
 
@@ -186,6 +242,8 @@ enum Revocation {
     Nothing,
     /// The provider ended it.
     Told,
+    /// It would have ended another connection's sign-in as well, and was left.
+    Shared,
     /// The provider offers no way to end it.
     NoWay,
 }

@@ -12,8 +12,10 @@ pub struct ConnectionTrouble {
     pub class: FailureClass,
     /// A few words, as over a paragraph.
     pub title: String,
-    /// One sentence, without its full stop.
+    /// One sentence that stands alone, without its full stop.
     pub message: String,
+    /// The same to stand under the title, which it does not repeat.
+    pub detail: String,
     /// What to do, in one sentence or two.
     pub hint: String,
     /// The one thing that helps.
@@ -68,6 +70,7 @@ impl Hearthkey {
             (Status::Error { message, class }, None) => Some(ConnectionTrouble {
                 title: "The last try failed".to_owned(),
                 message: message.clone(),
+                detail: sentence(message),
                 hint: "Test it again; if that fails too, reconnect.".to_owned(),
                 ..self.trouble(connection, *class, message, None)
             }),
@@ -138,9 +141,29 @@ impl Hearthkey {
                 "Give the connection a key that works.".to_owned(),
             ),
         };
+        let detail = match class {
+            FailureClass::NotRenewable => format!("{name} gave no way to renew it"),
+            FailureClass::RateLimited | FailureClass::ProviderTrouble if detail.starts_with("status ") => {
+                format!("It answered with {detail}")
+            }
+            _ => sentence(detail),
+        };
         let retry_at = retry_at.filter(|_| !class.ends_sign_in());
-        ConnectionTrouble { class, title, message, hint, remedy: class.remedy(), retry_at }
+        ConnectionTrouble { class, title, message, detail, hint, remedy: class.remedy(), retry_at }
     }
+}
+
+/// A reason as a sentence: a code alone is quoted, and the name of a host keeps its letters.
+fn sentence(reason: &str) -> String {
+    let first = reason.split(' ').next().unwrap_or_default();
+    if first.len() == reason.len() && !reason.is_empty() {
+        return format!("It said: {reason}");
+    }
+    if first.contains('.') {
+        return reason.to_owned();
+    }
+    let mut letters = reason.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Why a sign-in is over whose renewal was never answered.

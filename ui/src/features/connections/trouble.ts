@@ -16,10 +16,10 @@ export function troubleOf(connection: ConnectionView, ends: string): Trouble | u
   const { trouble, status, connector, renewable } = connection;
   if (status === 'deleting') return undefined;
   if (trouble) {
-    const { title, message, hint, remedy, retry_at } = trouble;
+    const { title, detail, hint, remedy, retry_at } = trouble;
     // Amber needs the person, red has failed, grey goes on by itself.
     const tone = remedy === 'wait' ? 'plain' : status === 'error' ? 'bad' : 'warn';
-    const words = [message, hint].filter((one) => one !== '').map(text.common.sentence);
+    const words = [detail, hint].filter((one) => one !== '').map(text.common.sentence);
     return { tone, title, words, remedy, retryAt: retry_at ?? undefined };
   }
   if (status !== 'expiring' || renewable) return undefined;
