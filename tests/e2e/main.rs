@@ -8,6 +8,7 @@ mod desktop;
 mod door;
 mod links;
 mod locking;
+mod notices;
 mod oidc;
 mod ownership;
 mod person;
