@@ -72,6 +72,11 @@ impl Desk {
         Process::start(self.command(programs::desktop()))
     }
 
+    /// How many addresses the default browser was asked to open.
+    pub(crate) fn opened_so_far(&self) -> usize {
+        fs::read_to_string(self.home.path().join("opened")).map_or(0, |opened| opened.lines().count())
+    }
+
     /// Waits for the address number `which` (from 0) that the default browser was asked to open.
     #[track_caller]
     pub(crate) fn opened(&self, which: usize) -> String {

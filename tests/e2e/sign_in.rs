@@ -5,7 +5,7 @@ use crate::desktop::{Desk, row};
 use crate::person::Person;
 use hearthkey_sandbox::FaultKind;
 use hearthkey_tests::browse::{self, ANNA, BEN};
-use hearthkey_tests::{Home, KeychainState, SandboxProcess};
+use hearthkey_tests::{Home, KeychainState, SandboxProcess, http};
 
 /// Starts connecting `sandbox` from the window; the browser is asked to open the sign-in as its `which`th address.
 fn begin(desk: &Desk, window: &Browser, sandbox: &SandboxProcess, which: usize) -> String {
@@ -51,6 +51,40 @@ fn a_service_in_trouble_is_named_and_the_sign_in_can_be_repeated() {
     window.click(&testid("dialog-retry"));
     assert_eq!(browse::approve(&desk.opened(1), ANNA).status, 200);
     window.sees(&testid("connected"), "Connected as");
+}
+
+#[test]
+fn when_nothing_comes_back_a_code_or_a_pasted_address_ends_it() {
+    let sandbox = SandboxProcess::start(&["--auto-approve", "--device-interval-seconds", "1"]);
+    let (desk, waiting) = (Desk::new(), testid("waiting"));
+    let window = desk.window();
+    let address = begin(&desk, &window, &sandbox, 0);
+    // Offered after a while, in room that was kept for it.
+    window.wait(&testid("way-device"));
+    let back = http::get(&address).expect("a reply").location.expect("an address");
+
+    // The other way keeps what was typed, and the first one's answer is none any more.
+    window.click(&testid("way-device"));
+    window.wait(&format!("{waiting}[data-strategy=\"device\"]"));
+    let code = window.wait_text(&testid("device-code"), "the code", |text| {
+        let code: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+        (code.len() == 8).then(|| format!("{}-{}", &code[..4], &code[4..]))
+    });
+    assert!(http::get(&back).map_or(true, |reply| reply.status >= 400));
+    assert_eq!(
+        http::get(&format!("{}/device?user_code={code}", sandbox.base())).expect("a page").status,
+        200
+    );
+    window.sees(&testid("connected"), "Connected as anna@studio-nord.example");
+    window.click(&testid("dialog-done"));
+    let _ = desk.home.cli(["disconnect", "Sandbox", "--now"]).ok();
+
+    let address = begin(&desk, &window, &sandbox, desk.opened_so_far());
+    window.wait(&testid("paste-address"));
+    let back = http::get(&address).expect("a reply").location.expect("an address");
+    window.fill(&testid("paste-address"), &back);
+    window.click(&testid("paste-go"));
+    window.sees(&testid("connected"), "Connected as anna@studio-nord.example");
 }
 
 #[test]
