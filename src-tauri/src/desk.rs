@@ -1,25 +1,22 @@
 //! The owned profile, or the problem that keeps it from being owned. The app starts either way; the window tells.
 
 use crate::host::DesktopHost;
+use crate::links::Waiting;
 use crate::sandbox::Sidecar;
 use hearthkey_api::Hearthkey;
 use hearthkey_api::problem::{Problem, ProblemKind};
 use hearthkey_domain::Secret;
 use hearthkey_engine::reach::{Claim, claim_for_desktop};
 use hearthkey_engine::{Ending, Engine, EngineError, OwnerKind, Profile, Setting, open_profile};
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tauri::AppHandle;
 use tauri::async_runtime::JoinHandle;
 
 /// How long the start waits for the profile before the window opens without it.
 const AT_ONCE: Duration = Duration::from_millis(700);
-
-/// How many addresses wait at most.
-const MOST_LINKS: usize = 8;
 
 /// How the app stands towards its profile.
 pub(crate) struct Desk {
@@ -28,7 +25,7 @@ pub(crate) struct Desk {
     /// Whether the profile is the one that is opened when the system hands over an address.
     usual: bool,
     /// Addresses that wait until the profile is owned.
-    links: Mutex<VecDeque<Secret>>,
+    links: Mutex<Waiting>,
     ending: Ending,
     /// Held while the profile is being claimed, so that it is claimed once.
     claimed: tokio::sync::Mutex<Claimed>,
@@ -47,17 +44,20 @@ struct Claimed {
 impl Desk {
     pub(crate) fn new(handle: AppHandle, wish: Option<PathBuf>, usual: bool, link: Option<Secret>) -> Self {
         let (claimed, attempts) = (tokio::sync::Mutex::default(), AtomicU64::new(0));
-        let links = Mutex::new(link.into_iter().collect());
+        let mut links = Waiting::default();
+        link.into_iter().for_each(|link| links.keep(link));
+        let links = Mutex::new(links);
         let (ending, running) = (Ending::new(), Mutex::default());
         Self { handle, wish, usual, links, ending, claimed, attempts, running }
     }
 
     /// Keeps an address that the system handed over until [`Self::deliver_links`].
     pub(crate) fn take_link(&self, address: Secret) {
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        if links.len() < MOST_LINKS {
-            links.push_back(address);
-        }
+        self.links().keep(address);
+    }
+
+    fn links(&self) -> MutexGuard<'_, Waiting> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands on the addresses that were kept, as soon as the profile is owned.
@@ -69,8 +69,8 @@ impl Desk {
     }
 
     fn deliver_to(&self, app: &Arc<Hearthkey>) {
-        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
-        for address in links {
+        let waiting = std::mem::take(&mut *self.links());
+        for address in waiting {
             let app = Arc::clone(app);
             tauri::async_runtime::spawn(async move {
                 if let Err(error) = app.deliver_link(address).await {
@@ -123,10 +123,10 @@ impl Desk {
             return Ok(Some(Arc::clone(app)));
         }
         let profile: Profile = open_profile(self.wish.clone())?;
-        let mut link = self.links.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let mut link = self.links().take();
         let claim = claim_for_desktop(&profile, &mut link).await;
         if let Some(link) = link {
-            self.links.lock().unwrap_or_else(PoisonError::into_inner).push_front(link);
+            self.links().put_back(link);
         }
         let Claim::Owned(lock) = claim? else { return Ok(None) };
         let setting = Setting {

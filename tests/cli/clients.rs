@@ -13,6 +13,10 @@ fn clients_are_kept_checked_and_removed() {
     let _ = transcript.run(&home, &google).with_code(2);
     let _ = transcript.run_with(&home, &google, "GOCSPX-the-secret\n").ok();
     let _ = transcript.run(&home, &["clients", "add", "slack", "--client-id", "12.34"]).ok();
+    let quickbooks = ["clients", "add", "quickbooks", "--client-id", "AB"];
+    let _ = transcript.run_with(&home, &quickbooks, "the-secret\n").ok();
+    let _ = transcript.run(&home, &["clients", "remove", "AB"]).ok();
+    let _ = transcript.run(&home, &["connect", "quickbooks", "--no-browser"]).with_code(2);
     let own = ["clients", "add", "openid-connect", "--client-id", "hearthkey-confidential"];
     let own = [&own[..], &["--client-secret", "--value", &issuer]].concat();
     let _ = transcript.run_with(&home, &own, "sandbox-secret\n").ok();
@@ -63,4 +67,20 @@ fn the_same_account_is_renewed_and_a_second_connection_is_asked_for() {
     let refused = home.cli(["connect", "sandbox", "--value", &base, "--scope", "everything", "--no-browser"]);
     let refused = refused.with_code(2);
     assert!(refused.stderr.contains("scopes: one of the scopes"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_kept_client_is_used_where_its_server_depends_on_an_answer() {
+    use hearthkey_tests::browse;
+    let home = Home::start();
+    let connect = ["connect", "salesforce", "--way", "loopback", "--no-browser"];
+    let refused = home.cli(connect).with_code(2);
+    assert!(refused.stderr.contains("Salesforce needs a client of your own"), "{}", refused.stderr);
+    for (domain, client_id) in [("login", "of-login"), ("acme.my", "of-acme")] {
+        let domain = format!("domain={domain}");
+        let _ = home.cli(["clients", "add", "salesforce", "--client-id", client_id, "--value", &domain]).ok();
+        let process = home.spawn_cli([&connect[..], &["--value", &domain]].concat());
+        let address = browse::address(&process);
+        assert!(address.contains(&format!("client_id={client_id}")), "{address}");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::Transcript;
 use hearthkey_tests::browse;
 use hearthkey_tests::process::Stream;
-use hearthkey_tests::{Home, Output, Process, SandboxProcess, http};
+use hearthkey_tests::{Home, Output, Process, SandboxProcess, http, wait};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -17,6 +17,13 @@ fn connect(home: &Home, sandbox: &SandboxProcess, further: &[&str]) -> Process {
     let mut words = vec!["connect", "sandbox", "--value", &base];
     words.extend(further);
     home.spawn_cli(words)
+}
+
+/// Where an authorization address has the browser come back to.
+fn redirect(address: &str) -> String {
+    let query = address.split('?').nth(1).expect("a query");
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("redirect_uri=")).expect("a redirect");
+    value.replace("%3A", ":").replace("%2F", "/")
 }
 
 /// The page with the code in it, as it was told.
@@ -65,9 +72,11 @@ fn an_address_is_pasted() {
 
     // One that is none is said, and not repeated.
     let mut process = connect(&home, &sandbox, &["--paste", "--way", "loopback", "--label", "Other"]);
-    let _ = browse::address(&process);
+    let back = redirect(&browse::address(&process));
     process.say(b"https://evil.example/?secret=never-said\n");
     let refused = Output::of(process.finish()).with_code(2);
+    // Nobody waits for it any more: its port is free for the next one.
+    wait::until_true("the port to be free", || http::get(&back).is_err());
     assert!(refused.stderr.contains("that address has no code in it"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("never-said"), "{}", refused.stderr);
 
@@ -75,6 +84,21 @@ fn an_address_is_pasted() {
     let process = connect(&home, &sandbox, &["--paste", "--way", "loopback", "--label", "By itself"]);
     let sent_on = http::get(&browse::address(&process)).expect("a reply").location.expect("an address");
     assert_eq!(http::get(&sent_on).expect("the end page").status, 200);
+    let _ = Output::of(process.finish()).ok();
+}
+
+#[test]
+fn a_locked_hearthkey_waits_with_the_code_and_says_how_long() {
+    let (home, sandbox) = (Home::start(), sandbox());
+    let process = connect(&home, &sandbox, &["--way", "device"]);
+    let page = page_with_code(&process);
+    let _ = home.cli(["lock"]).ok();
+    let told = process.line(Stream::Err, "what it waits for", |line| {
+        line.contains("hearthkey unlock").then(|| line.to_owned())
+    });
+    assert!(told.starts_with("Waiting for the unlock; the code stays good until "), "{told}");
+    assert_eq!(http::get(&page).expect("a page").status, 200);
+    let _ = home.cli(["unlock"]).ok();
     let _ = Output::of(process.finish()).ok();
 }
 

@@ -1,5 +1,6 @@
 //! No secret leaves: not by what is said, not by files, arguments, environment.
 
+use hearthkey_sandbox::FaultKind;
 use hearthkey_tests::browse::{self, ANNA};
 use hearthkey_tests::{Home, Output, SandboxProcess, search};
 use std::fs;
@@ -46,6 +47,39 @@ fn no_token_leaves_in_a_whole_journey() {
     fs::write(home.profile().join("marker"), "\u{0}sbx_rt_planted").expect("a planted marker");
     let found = home.files_with(&needles);
     assert_eq!(found.len(), 1, "the search finds a planted one: {found:?}");
+}
+
+/// The server's words go into the row, the history, notices and output.
+#[test]
+fn a_token_endpoint_that_repeats_its_request_gives_nothing_away() {
+    let (home, sandbox) = (Home::start(), SandboxProcess::start(&[]));
+    let needles = search::sandbox_secrets();
+    sandbox.connect(&home, "Anna", ANNA);
+    let echoing = |error: &str| {
+        let kind = FaultKind::EchoingError { error: error.to_owned() };
+        sandbox.control().fault("/token", kind);
+    };
+    let mut said = vec![];
+    let mut run = |output: Output| said.extend([output.stdout, output.stderr]);
+    for error in ["temporarily_unavailable", "invalid_scope", "invalid_client", "invalid_grant"] {
+        echoing(error);
+        run(home.cli(["refresh", "Anna"]));
+        run(home.cli(["show", "Anna", "--json"]).ok());
+    }
+    let base = format!("base_url={}", sandbox.base());
+    let process = home.spawn_cli(["connect", "sandbox", "--second", "--value", &base, "--no-browser"]);
+    let page = browse::open(&browse::decide(&browse::address(&process), "approve", ANNA));
+    run(Output::of(process.finish()));
+    run(home.cli(["list", "--json"]).ok());
+    said.push(page.html);
+    for text in &said {
+        assert!(!search::holds(text.as_bytes(), &needles), "{text}");
+    }
+    let redacted = said.iter().filter(|text| text.contains("refresh_token=[redacted]")).count();
+    assert!(redacted >= 8, "what was repeated is shown without it: {said:#?}");
+    assert!(said.iter().any(|text| text.contains("code=[redacted]")), "{said:#?}");
+    home.end_owner();
+    assert_eq!(home.files_with(&needles), [""; 0]);
 }
 
 #[test]

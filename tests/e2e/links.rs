@@ -6,7 +6,8 @@ use crate::x11::Screen;
 use hearthkey_tests::process::{self, Stream};
 use hearthkey_tests::{Home, Output, Process, SandboxProcess, browse, http, programs, wait};
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 const WORDS: &str = "ember hearth kettle slate willow";
@@ -16,9 +17,24 @@ const OPENERS: [&[&str]; 2] = [&["gio", "open"], &["xdg-open"]];
 
 /// The desktop entry that the packages install, for the app that was built.
 fn install(desk: &Desk) -> PathBuf {
+    install_program(desk, &programs::desktop())
+}
+
+/// The same, with a script in front of the app that notes in a file when the app it started has ended.
+fn install_noting_ends(desk: &Desk) -> PathBuf {
+    let (script, ends) = (desk.home.path().join("app"), desk.home.path().join("ends"));
+    let app = programs::desktop();
+    let text = format!("#!/bin/sh\n'{}' \"$@\"\necho $? >> '{}'\n", app.display(), ends.display());
+    fs::write(&script, text).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("it can be run");
+    install_program(desk, &script);
+    ends
+}
+
+fn install_program(desk: &Desk, program: &Path) -> PathBuf {
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../src-tauri/linux/hearthkey.desktop");
     let mut entry = fs::read_to_string(template).expect("a template");
-    let program = programs::desktop().display().to_string();
+    let program = program.display().to_string();
     for (place, text) in [
         ("{{name}}", "Hearthkey"),
         ("{{comment}}", "Keys at home"),
@@ -83,14 +99,25 @@ fn until_listed(home: &Home, label: &str) {
 #[test]
 fn the_app_that_runs_gets_the_address_and_shows_itself() {
     let (desk, sandbox, screen) = (Desk::new(), sandbox(), Screen::open());
-    install(&desk);
+    let ends = install_noting_ends(&desk);
     let app = desk.start();
     screen.wait_window(app.id());
+    let mut opened = 0;
+    // Has the system open an address, and waits until the app that was started for it has ended.
+    let mut open_to_the_end = |opener: &[&str], address: &str| {
+        open(&desk, opener, address);
+        opened += 1;
+        wait::until_true("the app that was started for an address to end", || {
+            let ended = fs::read_to_string(&ends).unwrap_or_default();
+            assert!(ended.lines().all(|code| code == "0"), "{ended}");
+            ended.lines().count() == opened
+        });
+    };
     for opener in OPENERS {
         let label = opener[0];
         let (process, link) = begin(&desk.home, &sandbox, label);
         screen.close(app.id());
-        open(&desk, opener, &link);
+        open_to_the_end(opener, &link);
         let connected = Output::of(process.finish()).ok();
         assert!(connected.stdout.contains("Connected as anna@studio-nord.example"), "{}", connected.stdout);
         screen.wait_window(app.id());
@@ -100,15 +127,14 @@ fn the_app_that_runs_gets_the_address_and_shows_itself() {
             [link.as_str(), "app.hearthkey:/anything", "app.hearthkey:/oauth/callback?code=x&state=y"]
         {
             let before = exchanges(&sandbox);
-            open(&desk, opener, useless);
+            open_to_the_end(opener, useless);
             assert_eq!(exchanges(&sandbox), before);
         }
     }
-    // Each of those that were started for an address has ended.
-    wait::until_true("one app to be left", || {
-        let all = process::processes_of(desk.home.path());
-        all.iter().filter(|pid| screen.window_of(**pid).is_some()).count() == 1
-    });
+    let program = programs::desktop().canonicalize().expect("the app");
+    let mut left = process::processes_of(desk.home.path());
+    left.retain(|pid| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program));
+    assert_eq!(left, [app.id()], "each of those that were started for an address has ended");
     assert_eq!(exchanges(&sandbox), OPENERS.len());
     let said = app.said();
     assert!(!said.contains("code="), "{said}");

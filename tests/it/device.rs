@@ -1,11 +1,12 @@
 //! The device grant (RFC 8628): codes for a browser elsewhere, and polls that follow the clock and the server's wishes.
 
-use crate::harness::{World, browse, caller, moment};
+use crate::harness::{UNTAKABLE, World, browse, caller, moment};
 use crate::links::begin;
 use hearthkey_core::authorize::{Authorization, FlowState};
 use hearthkey_core::lock::Opener;
 use hearthkey_core::{Error, ErrorKind};
 use hearthkey_domain::authorization::{Answer, DeviceGrant, Strategy};
+use hearthkey_domain::ports::Clock;
 use hearthkey_sandbox::{Fault, FaultKind, Nth, Options};
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -103,6 +104,84 @@ async fn a_denial_and_an_end_have_their_own_words() {
     reqwest::Client::new().post(device).form(&answers).send().await.unwrap();
     let FlowState::Failed(failure) = end(&world, &denied).await else { panic!("it did not fail") };
     assert_eq!((failure.kind, failure.word), (ErrorKind::ProviderRejected, Some("authorization_denied")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgot_the_code_before_its_time_is_believed() {
+    let world = world(|_| ()).await;
+    let flow = begin(&world, Strategy::Device).await;
+    fault(&world, FaultKind::ErrorInside200 { error: "expired_token".into() });
+    pass(&world, 3).await;
+    let FlowState::Failed(failure) = state(&world, &flow).await else { panic!("it did not fail") };
+    assert_eq!(failure.word, Some("authorization_expired"));
+    assert!(world.clock.now() < flow.expires_at, "by this clock there was time left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_fails_for_a_moment_ends_nothing() {
+    let world = world(|_| ()).await;
+    let flow = begin(&world, Strategy::Device).await;
+    world.meddle("ALTER TABLE authorizations RENAME TO away");
+    pass(&world, 10).await;
+    world.meddle("ALTER TABLE away RENAME TO authorizations");
+    approve(&flow).await;
+    assert!(matches!(end(&world, &flow).await, FlowState::Connected(_)));
+}
+
+/// Lets time pass until the tokens are issued.
+async fn issued(world: &World) {
+    while !polls(world).iter().any(|outcome| outcome == "issued") {
+        world.clock.advance(SignedDuration::from_secs(1));
+        moment(3).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_are_here_wait_for_a_database_that_fails() {
+    let world = world(|_| ()).await;
+    let flow = begin(&world, Strategy::Device).await;
+    world.meddle(UNTAKABLE);
+    approve(&flow).await;
+    issued(&world).await;
+    moment(60).await;
+    assert_eq!(state(&world, &flow).await, FlowState::Waiting);
+    world.meddle("DROP INDEX stop");
+    assert!(matches!(end(&world, &flow).await, FlowState::Connected(_)));
+    assert_eq!(revocations(&world), 0);
+    assert!(world.app.test_connection(&caller(), "Sandbox").await.unwrap().ok);
+
+    // One that goes on failing is said, and nothing lives on unseen.
+    let flow = begin(&world, Strategy::Device).await;
+    world.meddle(UNTAKABLE);
+    world.sandbox.clear_journal();
+    approve(&flow).await;
+    let FlowState::Failed(failure) = end(&world, &flow).await else { panic!("it did not fail") };
+    assert_eq!(failure.kind, ErrorKind::Internal);
+}
+
+fn revocations(world: &World) -> usize {
+    world.sandbox.journal().iter().filter(|entry| entry.path == "/revoke").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_up_costs_no_other_connection_its_sign_in() {
+    let mut world = world(|_| ()).await;
+    world.connected("Anna").await;
+    world.sandbox.clear_journal();
+    let flow = begin(&world, Strategy::Device).await;
+    approve(&flow).await;
+    fault(&world, FaultKind::Delay { ms: 400 });
+    while !world.sandbox.journal().iter().any(|entry| entry.path == "/token") {
+        world.clock.advance(SignedDuration::from_secs(1));
+        moment(5).await;
+    }
+    world.app.cancel_authorization(&caller(), flow.id).await.unwrap();
+    // Waits for what is under way.
+    world.restart().await;
+    assert_eq!(polls(&world), ["issued"]);
+    assert_eq!(revocations(&world), 0, "at many services that would end the other one too");
+    world.sandbox.set_faults(vec![]);
+    assert!(world.app.test_connection(&caller(), "Anna").await.unwrap().ok);
 }
 
 #[tokio::test(flavor = "multi_thread")]

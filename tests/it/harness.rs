@@ -175,6 +175,10 @@ impl Host for TestDesk {
     }
 }
 
+/// Has a database refuse to take a sign-in, until the index `stop` is dropped.
+pub(crate) const UNTAKABLE: &str =
+    "CREATE INDEX stop ON authorizations (json_extract(iif(taken, 'no JSON', '{}'), '$'))";
+
 /// A Hearthkey and the sandbox beside it.
 pub(crate) struct World {
     pub(crate) app: Arc<Hearthkey>,
@@ -213,6 +217,12 @@ impl World {
         self.app = start(&elsewhere, &self.clock, &Arc::default(), &self.desk);
         change(self.folder.path().join("vault.db"));
         self.app = start(&self.folder, &self.clock, &self.keychain, &self.desk);
+    }
+
+    /// Changes the database while it is open, as trouble with the disk would.
+    pub(crate) fn meddle(&self, sql: &str) {
+        let database = rusqlite::Connection::open(self.folder.path().join("vault.db")).unwrap();
+        database.execute_batch(sql).unwrap();
     }
 
     pub(crate) fn wish(&self) -> Wish {

@@ -1,6 +1,6 @@
 //! Answers that come as an address: handed over by the system, by way of a gateway, or pasted.
 
-use crate::harness::{World, browse, caller, sent_on};
+use crate::harness::{UNTAKABLE, World, browse, caller, sent_on};
 use hearthkey_core::authorize::{Authorization, Delivered, FlowState, Wish};
 use hearthkey_core::lock::Opener;
 use hearthkey_core::{Error, ErrorKind};
@@ -115,6 +115,65 @@ async fn a_keychain_that_does_not_open_is_said_and_costs_nothing() {
     world.app.vault_state(true).await.unwrap();
     world.app.tick().await;
     assert!(matches!(ended(&world, &flow).await, FlowState::Connected(_)));
+}
+
+#[tokio::test]
+async fn a_vault_that_is_closed_costs_neither_a_pasted_nor_a_local_return() {
+    for pasted in [true, false] {
+        let mut world = World::new().await;
+        let flow = begin(&world, Strategy::Loopback).await;
+        let address = sent_on(flow.authorize_url.as_str()).await;
+        world.restart().await;
+        *world.keychain.trouble.lock().unwrap() = Some(KeyStoreError::Locked);
+        world.app.resume_authorizations().await.unwrap();
+        if pasted {
+            let refused = world.app.paste_return(&caller(), Some(flow.id), &Secret::new(&*address)).await;
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::KeychainUnavailable);
+        } else {
+            let (status, page) = browse(&address).await;
+            assert!(status == 503 && page.contains("Then load this page again"), "{page}");
+        }
+        assert_eq!(state(&world, &flow).await, FlowState::Waiting);
+        *world.keychain.trouble.lock().unwrap() = None;
+        world.app.vault_state(true).await.unwrap();
+        // Locked by the person, it is the same.
+        world.app.lock(&caller()).await.unwrap();
+        if !pasted {
+            assert_eq!(browse(&address).await.0, 503);
+        }
+        world.app.unlock(&caller(), Opener::Keychain).await.unwrap();
+        if pasted {
+            paste(&world, &flow, &address).await.unwrap();
+        } else {
+            assert_eq!(browse(&address).await.0, 200);
+        }
+        assert!(matches!(state(&world, &flow).await, FlowState::Connected(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_fails_for_a_moment_costs_neither() {
+    let world = World::new().await;
+    for pasted in [true, false] {
+        let flow = begin(&world, Strategy::Loopback).await;
+        let address = sent_on(flow.authorize_url.as_str()).await;
+        world.meddle(UNTAKABLE);
+        if pasted {
+            assert!(paste(&world, &flow, &address).await.is_err());
+        } else {
+            let (status, page) = browse(&address).await;
+            assert!(status == 503 && page.contains("Then load this page again"), "{page}");
+        }
+        assert_eq!(state(&world, &flow).await, FlowState::Waiting);
+        world.meddle("DROP INDEX stop");
+        if pasted {
+            paste(&world, &flow, &address).await.unwrap();
+        } else {
+            assert_eq!(browse(&address).await.0, 200);
+        }
+        assert!(matches!(state(&world, &flow).await, FlowState::Connected(_)));
+    }
+    assert_eq!(world.token_requests("authorization_code"), ["issued"; 2]);
 }
 
 #[tokio::test]

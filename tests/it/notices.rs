@@ -8,23 +8,28 @@ use hearthkey_sandbox::{Fault, FaultKind, Nth};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
-/// A connection whose sign-in the provider ends while nobody looks, and the notice about it.
+fn at_token(world: &World, status: u16, body: Option<&str>) {
+    let kind = FaultKind::Status { status, body: body.map(str::to_owned) };
+    world.sandbox.set_faults(vec![Fault { route: "/token".into(), method: None, nth: Nth::Every, kind }]);
+}
+
 async fn ended(world: &World) -> (Connection, Notice) {
-    let connection = world.connected("Work").await;
-    let refused = FaultKind::Status { status: 400, body: Some(r#"{"error":"invalid_grant"}"#.into()) };
-    world.sandbox.set_faults(vec![Fault {
-        route: "/token".into(),
-        method: None,
-        nth: Nth::Every,
-        kind: refused,
-    }]);
+    ended_as(world, "Work").await
+}
+
+/// A connection whose sign-in the provider ends while nobody looks, and the notice about it.
+async fn ended_as(world: &World, label: &str) -> (Connection, Notice) {
+    world.sandbox.set_faults(vec![]);
+    let connection = world.connected(label).await;
+    at_token(world, 400, Some(r#"{"error":"invalid_grant"}"#));
+    let before = world.desk.notices.borrow().len();
     let mut notices = world.desk.notices.subscribe();
     world.clock.advance(SignedDuration::from_hours(1));
     world.app.tick().await;
     // After an hour of sleep, what is due is spread over a few minutes.
     world.clock.advance(SignedDuration::from_mins(4));
     world.app.tick().await;
-    let told = notices.wait_for(|notices| !notices.is_empty()).await.unwrap()[0].clone();
+    let told = notices.wait_for(|notices| notices.len() > before).await.unwrap().last().unwrap().clone();
     world.sandbox.set_faults(vec![]);
     (connection, told)
 }
@@ -41,11 +46,20 @@ async fn an_ended_sign_in_is_told_once_and_its_button_begins_the_next() {
     );
     assert_eq!(notice.action, "Reconnect");
 
-    // Whoever uses it hears the same, and no second notice appears.
+    // Whoever uses it hears the same, and no second notice appears: not at a second renewal, nor after a failure of another
+    // kind.
     let wanted = UsageRequest { method: "GET".into(), path: "/api/profile".into(), ..Default::default() };
     world.app.request(&caller(), "Work", wanted).await.unwrap_err();
-    world.app.tick().await;
-    assert_eq!(world.desk.notices.borrow().len(), 1);
+    for body in [None, Some(r#"{"error":"invalid_grant"}"#), None, Some(r#"{"error":"invalid_grant"}"#)] {
+        world.clock.advance(SignedDuration::from_hours(30));
+        world.app.tick().await;
+        at_token(&world, if body.is_some() { 400 } else { 503 }, body);
+        world.app.refresh_connection(&caller(), "Work").await.unwrap_err();
+    }
+    // Notices appear in their order: whatever was told of it would be there before the next one's.
+    let (other, last) = ended_as(&world, "Other").await;
+    assert_eq!(last.about, other.id.to_string());
+    assert_eq!(world.desk.notices.borrow().len(), 2);
 
     let mut opened = world.desk.opened.subscribe();
     world.desk.choose.notify_one();

@@ -107,6 +107,8 @@ pub(crate) enum Mood {
     Busy(u32),
     /// Nobody is there.
     Away,
+    /// It serves most, but not all; where a lost answer costs nothing, some are lost.
+    Changes,
 }
 
 #[derive(Default)]
@@ -114,6 +116,7 @@ struct Seen {
     accounts: BTreeMap<String, Account>,
     token_requests: u32,
     refused: u32,
+    failures: u32,
 }
 
 /// The provider.
@@ -134,9 +137,19 @@ impl Provider {
         (seen.token_requests, seen.refused)
     }
 
+    /// How many token requests failed in a mood that changes.
+    pub(crate) fn failures(&self) -> u32 {
+        self.seen.lock().unwrap().failures
+    }
+
     /// Lets the newest tokens of an account never have been.
     pub(crate) fn roll_back(&self, account: &str) {
         self.seen.lock().unwrap().accounts.get_mut(account).unwrap().number -= 1;
+    }
+
+    /// Takes back that a sign-in was ended.
+    pub(crate) fn back(&self, account: &str) {
+        self.seen.lock().unwrap().accounts.get_mut(account).unwrap().dead = false;
     }
 
     /// Ends a sign-in.
@@ -144,14 +157,31 @@ impl Provider {
         self.seen.lock().unwrap().accounts.get_mut(account).unwrap().dead = true;
     }
 
+    /// Counts a token request, and gives what is done with it.
+    fn mood_for(&self, body: &[u8]) -> Mood {
+        let mut seen = self.seen.lock().unwrap();
+        seen.token_requests += 1;
+        let mood = self.mood.lock().unwrap().clone();
+        if !matches!(mood, Mood::Changes) {
+            return mood;
+        }
+        let rotates = seen.accounts[&spent(body).0].terms.rotates;
+        let draw = (seen.token_requests.wrapping_mul(2_654_435_761) >> 16) & 31;
+        seen.failures += u32::from(draw < 4 || (draw < 6 && !rotates));
+        match draw {
+            0 | 1 => Mood::Away,
+            2 => Mood::Says(503, r#"{"error":"temporarily_unavailable"}"#),
+            3 => Mood::Says(500, ""),
+            4 | 5 if !rotates => Mood::Swallows,
+            _ => Mood::Well,
+        }
+    }
+
     fn token(&self, body: &[u8]) -> (u16, Value) {
-        let form: BTreeMap<String, String> =
-            url::form_urlencoded::parse(body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
+        let (name, number) = spent(body);
         let now = self.clock.true_now();
         let mut seen = self.seen.lock().unwrap();
-        let (name, number) = form["refresh_token"].rsplit_once('.').unwrap();
-        let number: u32 = number.parse().unwrap();
-        let account = seen.accounts.get_mut(name).unwrap();
+        let account = seen.accounts.get_mut(&name).unwrap();
         let known = account.number == number;
         if account.terms.rotates && number < account.number {
             account.dead = true;
@@ -185,6 +215,14 @@ impl Provider {
     }
 }
 
+/// Whose refresh token a token request spends, and its number.
+fn spent(body: &[u8]) -> (String, u32) {
+    let form: BTreeMap<String, String> =
+        url::form_urlencoded::parse(body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
+    let (name, number) = form["refresh_token"].rsplit_once('.').unwrap();
+    (name.to_owned(), number.parse().unwrap())
+}
+
 #[async_trait]
 impl Http for Provider {
     async fn send(&self, request: HttpRequest) -> Result<http::Response<Bytes>, HttpError> {
@@ -192,8 +230,7 @@ impl Http for Provider {
         let host = request.uri().host().unwrap().to_owned();
         let mut retry_after = None;
         let (status, body) = if request.uri().path() == "/token" {
-            self.seen.lock().unwrap().token_requests += 1;
-            let mood = self.mood.lock().unwrap().clone();
+            let mood = self.mood_for(request.body());
             match mood {
                 Mood::Well => self.token(request.body()),
                 Mood::Swallows => {
@@ -207,10 +244,13 @@ impl Http for Provider {
                     retry_after = Some(seconds);
                     (429, json!({}))
                 }
-                Mood::Away => {
+                Mood::Away | Mood::Changes => {
                     return Err(HttpError::Unreachable { host, reason: "nobody is there".into() });
                 }
             }
+        } else if request.uri().path() == "/closed" {
+            // Whoever asks.
+            (401, json!({}))
         } else {
             let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
             self.api(&header("authorization").or_else(|| header("x-key")).unwrap_or_default())
@@ -230,6 +270,7 @@ pub(crate) struct Home {
     pub(crate) app: Arc<Hearthkey>,
     pub(crate) clock: Arc<SimClock>,
     pub(crate) provider: Arc<Provider>,
+    pub(crate) desk: Arc<TestDesk>,
     folder: tempfile::TempDir,
     keychain: Arc<TestKeychain>,
 }
@@ -243,15 +284,16 @@ impl Home {
         // In memory, where there is such a directory: a month of renewals would wait for the disk.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let keychain = Arc::default();
-        let app = open(&folder, &clock, &provider, &keychain);
-        let home = Self { app, clock, provider, folder, keychain };
+        let desk = Arc::default();
+        let app = open(&folder, &clock, &provider, &keychain, &desk);
+        let home = Self { app, clock, provider, desk, folder, keychain };
         home.connect(accounts).await;
         home
     }
 
     pub(crate) async fn restart(&mut self) {
         self.app.settle().await;
-        self.app = open(&self.folder, &self.clock, &self.provider, &self.keychain);
+        self.app = open(&self.folder, &self.clock, &self.provider, &self.keychain, &self.desk);
     }
 
     pub(crate) fn database(&self) -> std::path::PathBuf {
@@ -276,7 +318,20 @@ impl Home {
 
     /// One use: the status, or the word for why there is none.
     pub(crate) async fn used(&self, label: &str) -> String {
-        let wanted = UsageRequest { method: "GET".into(), path: "/me".into(), ..Default::default() };
+        self.used_at(label, "/me").await
+    }
+
+    /// How often the person was told of a connection.
+    pub(crate) async fn told(&self, label: &str) -> usize {
+        // What tells is a task of its own, and this test's runtime has one thread.
+        tokio::task::yield_now().await;
+        let about = self.shown(label).await["id"].as_str().unwrap().to_owned();
+        self.desk.notices.borrow().iter().filter(|notice| notice.about == about).count()
+    }
+
+    /// The same at a path.
+    pub(crate) async fn used_at(&self, label: &str, path: &str) -> String {
+        let wanted = UsageRequest { method: "GET".into(), path: path.into(), ..Default::default() };
         match self.app.request(&caller(), label, wanted).await {
             Ok(reply) => reply.status.to_string(),
             Err(error) => error.word().map_or_else(|| format!("{:?}", error.kind()), str::to_owned),
@@ -350,7 +405,7 @@ fn open(
     clock: &Arc<SimClock>,
     provider: &Arc<Provider>,
     keychain: &Arc<TestKeychain>,
+    desk: &Arc<TestDesk>,
 ) -> Arc<Hearthkey> {
-    let desk = Arc::new(TestDesk::default());
-    start_with(folder, Arc::clone(clock) as _, Arc::clone(provider) as _, keychain, &desk, catalog())
+    start_with(folder, Arc::clone(clock) as _, Arc::clone(provider) as _, keychain, desk, catalog())
 }

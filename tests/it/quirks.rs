@@ -2,6 +2,7 @@
 
 use crate::harness::caller;
 use crate::service::{Home, failure};
+use hearthkey_connectors::Catalog;
 use hearthkey_core::authorize::{OwnClient, Wish};
 use hearthkey_core::connections::UsageRequest;
 use hearthkey_domain::Secret;
@@ -238,4 +239,120 @@ async fn shopify_signs_its_return_and_renews_with_its_parameters() {
         UsageRequest { headers: vec![("X-Shopify-Access-Token".into(), "x".into())], ..get("/shop.json") };
     let refused = home.app.request(&caller(), &connection.label, own).await.map(drop).unwrap_err();
     assert!(refused.to_string().contains("cannot be set"), "{refused}");
+}
+
+#[tokio::test]
+async fn slack_ends_a_sign_in_by_its_access_token_and_refuses_under_status_200() {
+    let home = Home::new().await;
+    let revoke = "https://slack.com/api/auth.revoke";
+    let tokens = json!({
+        "ok": true,
+        "authed_user": { "id": "U1", "access_token": "xoxe.xoxp-1", "token_type": "user", "refresh_token": "xoxe-1" },
+    });
+    home.service.answers("https://slack.com/api/oauth.v2.access", 200, tokens);
+    for (answer, deed) in [
+        (json!({ "ok": false, "error": "invalid_auth" }), "revoke_failed"),
+        (json!({ "ok": true, "revoked": true }), "revoked"),
+    ] {
+        home.service.answers(revoke, 200, answer);
+        let slack = wish("slack", Strategy::DeepLink, client("12.34", None));
+        let connection = home.connection(&home.sign_in(slack, "").await).await;
+        home.app.disconnect(&caller(), &connection.label, true, false).await.unwrap();
+        assert_eq!(home.service.asked(revoke).pop().unwrap().field("token").as_deref(), Some("xoxe.xoxp-1"));
+        assert_eq!(home.history().pop().unwrap()["deed"], deed);
+    }
+}
+
+/// What the manifest itself writes out is the service's, at another host as well.
+#[tokio::test]
+async fn quickbooks_is_told_the_end_of_a_sign_in_with_its_clients_secret() {
+    let home = quickbooks_home().await;
+    let revoke = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke";
+    home.service.answers(revoke, 200, json!({}));
+    let connection = home.connection(&home.sign_in(quickbooks(), "&realmId=91").await).await;
+    home.app.disconnect(&caller(), &connection.label, true, false).await.unwrap();
+    assert_eq!(home.service.asked(revoke)[0].headers["authorization"], "Basic QUI6aHVzaA==");
+}
+
+async fn quickbooks_home() -> Home {
+    let home = Home::new().await;
+    let tokens = json!({ "access_token": "an-access-token", "expires_in": 3600, "refresh_token": "r" });
+    home.service.answers(INTUIT, 200, tokens);
+    home
+}
+
+fn quickbooks() -> Wish {
+    wish("quickbooks", Strategy::HttpsBounce, client("AB", Some("hush")))
+}
+
+#[tokio::test]
+async fn another_company_is_another_account_though_nobody_could_be_asked() {
+    let home = quickbooks_home().await;
+    let connection = home.connection(&home.sign_in(quickbooks(), "&realmId=91").await).await;
+    assert_eq!(connection.identity.external_id, None, "the service said nothing");
+    let again = || Wish { reconnect: Some(connection.label.clone()), ..quickbooks() };
+    let other = home.sign_in(again(), "&realmId=92").await;
+    assert!(failure(&other).contains("92"), "{}", failure(&other));
+    let kept = home.app.connection(&caller(), &connection.label).await.unwrap().0;
+    assert_eq!((kept.values["realm_id"].as_str(), kept.version), ("91", connection.version));
+    home.connection(&home.sign_in(again(), "&realmId=91").await).await;
+}
+
+#[tokio::test]
+async fn hubspots_401_is_no_reason_to_renew() {
+    let home = Home::new().await;
+    let (token, details) =
+        ("https://api.hubapi.com/oauth/v1/token", "https://api.hubapi.com/account-info/v3/details");
+    let tokens = json!({ "access_token": "an-access-token", "expires_in": 1800, "refresh_token": "r" });
+    home.service.answers(token, 200, tokens);
+    home.service.answers(details, 200, json!({ "portalId": 7 }));
+    let hubspot = wish("hubspot", Strategy::Loopback, client("id", Some("hush")));
+    let connection = home.connection(&home.sign_in(hubspot, "").await).await;
+    home.service.answers(details, 401, json!({ "message": "expired" }));
+    let refused =
+        home.app.request(&caller(), &connection.label, get("/account-info/v3/details")).await.unwrap();
+    assert_eq!(refused.status, 401);
+    assert!(!home.app.test_connection(&caller(), &connection.label).await.unwrap().ok);
+    assert_eq!(home.service.asked(token).len(), 1, "nothing was renewed");
+}
+
+#[tokio::test]
+async fn github_comes_back_by_the_browser_to_a_client_with_a_secret_only() {
+    let home = Home::new().await;
+    let codes = json!({
+        "device_code": "d", "user_code": "AB-CD", "verification_uri": "https://github.com/login/device",
+        "expires_in": 900, "interval": 5,
+    });
+    home.service.answers("https://github.com/login/device/code", 200, codes);
+    let github = |secret: Option<&str>, strategy: Option<Strategy>| Wish {
+        strategy,
+        has_browser: Some(true),
+        ..wish("github", Strategy::Device, client("Ov23", secret))
+    };
+    let (flow, _) = home.begin(github(None, None)).await.unwrap();
+    assert_eq!((flow.answer.strategy(), flow.others), (Strategy::Device, vec![]));
+    let refused = home.begin(github(None, Some(Strategy::Loopback))).await.map(drop).unwrap_err();
+    assert!(refused.to_string().contains("loopback for clients with a secret only"), "{refused}");
+    let (flow, _) = home.begin(github(Some("hush"), None)).await.unwrap();
+    assert_eq!((flow.answer.strategy(), flow.others), (Strategy::Loopback, vec![Strategy::Device]));
+    let far_away = Wish { has_browser: Some(false), ..github(Some("hush"), None) };
+    assert_eq!(home.begin(far_away).await.unwrap().0.answer.strategy(), Strategy::Device);
+}
+
+/// What Google's desktop apps send beside their client ID is public, and stands in the manifest.
+#[tokio::test]
+async fn a_bundled_client_sends_what_goes_with_it() {
+    let google = include_str!("../../crates/connectors/catalog/google-calendar.toml");
+    let filled = google.replace(
+        "bundled = \"\", bundled_secret = \"\"",
+        "bundled = \"app\", bundled_secret = \"GOCSPX-public\"",
+    );
+    assert_ne!(filled, google);
+    let home = Home::with(Catalog::read([("google-calendar.toml", filled.as_str())]).unwrap()).await;
+    let token = "https://oauth2.googleapis.com/token";
+    home.service.answers(token, 200, json!({ "access_token": "an-access-token", "expires_in": 3599 }));
+    home.connection(&home.sign_in(wish("google-calendar", Strategy::Loopback, None), "").await).await;
+    let asked = &home.service.asked(token)[0];
+    let fields = ["client_id", "client_secret"].map(|name| asked.field(name).unwrap());
+    assert_eq!(fields, ["app", "GOCSPX-public"]);
 }

@@ -2,7 +2,9 @@
 
 use crate::harness::{World, caller};
 use hearthkey_api::operations::connections::Request;
+use hearthkey_core::authorize::{FlowState, Wish};
 use hearthkey_core::connections::{Reply, UsageRequest};
+use hearthkey_core::lock::Opener;
 use hearthkey_core::{Error, ErrorKind};
 use hearthkey_domain::connection::Status;
 use hearthkey_sandbox::{Fault, FaultKind, Nth, Options};
@@ -78,6 +80,54 @@ async fn new_tokens_are_stored_before_they_are_used_and_kept_until_they_can_be()
 }
 
 #[tokio::test]
+async fn new_tokens_that_cannot_be_sealed_are_kept_until_they_can_be() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    world.sandbox.set_faults(at_token(Nth::Every, FaultKind::Drip { bytes: 20, every_ms: 50 }));
+    let database = rusqlite::Connection::open(world.folder.path().join("vault.db")).unwrap();
+    // A person locks while the answer is under way, and what is known of the vault cannot be read.
+    let lock = async {
+        while world.token_requests("refresh_token").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        world.app.lock(&caller()).await.unwrap();
+        database.execute_batch("ALTER TABLE vault RENAME TO away").unwrap();
+    };
+    let (used, ()) = tokio::join!(profile(&world), lock);
+    used.unwrap_err();
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
+    assert!(world.app.is_busy().await, "the process stays for them");
+    database.execute_batch("ALTER TABLE away RENAME TO vault").unwrap();
+    // Still locked, as a process that ends may be.
+    world.app.settle().await;
+    assert!(!world.app.is_busy().await);
+    world.app.unlock(&caller(), Opener::Keychain).await.unwrap();
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+    assert_eq!(world.token_requests("refresh_token"), ["rotated"]);
+}
+
+#[tokio::test]
+async fn a_reconnect_takes_the_place_of_tokens_that_could_not_be_stored() {
+    let world = World::new().await;
+    world.connected("Demo").await;
+    world.sandbox.expire_access_tokens();
+    let database = rusqlite::Connection::open(world.folder.path().join("vault.db")).unwrap();
+    let refuse = "CREATE INDEX full ON credentials (abs(iif(version > 1, -9223372036854775807 - 1, 0)))";
+    database.execute_batch(refuse).unwrap();
+    profile(&world).await.unwrap_err();
+    database.execute_batch("DROP INDEX full").unwrap();
+    let again = Wish { reconnect: Some("Demo".into()), ..world.wish() };
+    assert!(matches!(world.sign_in(again).await.unwrap(), FlowState::Connected(_)));
+    assert!(!world.app.is_busy().await);
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+    // And the new ones are renewed like any.
+    world.clock.advance(SignedDuration::from_mins(2));
+    world.sandbox.expire_access_tokens();
+    assert_eq!(profile(&world).await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn a_sign_in_the_provider_ended_says_so_and_is_not_asked_for_again() {
     let world = World::new().await;
     world.connected("Demo").await;
@@ -104,7 +154,7 @@ async fn a_providers_bad_hour_costs_nothing() {
     assert_eq!(world.token_requests("refresh_token").len(), 1, "it is not asked again at once");
     assert_eq!(world.app.connection(&caller(), "Demo").await.unwrap().0.status, Status::Active);
     world.sandbox.set_faults(vec![]);
-    world.clock.advance(SignedDuration::from_secs(13));
+    world.clock.advance(SignedDuration::from_secs(16));
     assert_eq!(profile(&world).await.unwrap().status, 200);
 }
 

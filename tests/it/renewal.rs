@@ -268,7 +268,7 @@ async fn a_person_renews_whenever_they_like_what_can_be_renewed() {
     ])
     .await;
     let before = home.shown("Work").await;
-    home.clock.advance(minutes(1));
+    home.clock.advance(minutes(3));
     let renewed = home.refresh("Work").await.unwrap();
     assert!(time(&renewed["next_refresh_at"]) > time(&before["next_refresh_at"]));
     assert_eq!(home.provider.token_requests(), (1, 0));
@@ -285,6 +285,139 @@ async fn a_person_renews_whenever_they_like_what_can_be_renewed() {
         (&shown["status"], &shown["trouble"]["class"]),
         (&json!("needs_reconnect"), &json!("not_renewable"))
     );
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_costs_nothing_that_cannot_be_renewed() {
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    let once = |life| Terms { renewable: false, life, ..Terms::strict(60) };
+    let home = Home::with(&[("Ends", once(Some(days(90)))), ("Stays", once(None))]).await;
+    home.clock.set_ahead(days(-400));
+    home.awake(minutes(8)).await;
+    for name in ["Ends", "Stays"] {
+        assert_eq!(home.used(name).await, "200");
+        let shown = home.shown(name).await;
+        assert_eq!((&shown["status"], &shown["trouble"]), (&json!("active"), &Value::Null));
+    }
+    let database = rusqlite::Connection::open(home.database()).unwrap();
+    let sql = "SELECT COUNT(*) FROM connections WHERE tokens_at IS NOT NULL";
+    assert_eq!(database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "none is looked at");
+    // By a clock that is ahead, one is over; once the clock is right it is used, and nothing is the matter.
+    home.clock.set_ahead(days(400));
+    home.awake(minutes(8)).await;
+    assert_eq!(
+        (home.used("Ends").await.as_str(), home.used("Stays").await.as_str()),
+        ("not_renewable", "200")
+    );
+    home.clock.set_ahead(days(0));
+    assert_eq!(home.used("Ends").await, "200");
+    let shown = home.shown("Ends").await;
+    assert_eq!((&shown["status"], &shown["trouble"]), (&json!("active"), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_401_that_is_not_about_the_token_renews_it_once_a_minute_at_most() {
+    let home = strict().await;
+    for requests in 1..=3 {
+        for _ in 0..20 {
+            assert_eq!(home.used_at("Work", "/closed").await, "401");
+        }
+        assert_eq!(home.provider.token_requests(), (requests, 0));
+        home.clock.advance(minutes(1));
+    }
+    assert_eq!(home.used("Work").await, "200");
+}
+
+#[tokio::test]
+async fn an_error_without_words_may_have_spent_the_token() {
+    for (status, body, uncertain) in [
+        (500, "", true),
+        (503, "<html>", true),
+        (502, "", true),
+        (503, r#"{"error":"temporarily_unavailable"}"#, false),
+        (500, r#"{"error":"server_error"}"#, false),
+        (408, "", false),
+        (425, "", false),
+        (429, "", false),
+    ] {
+        let home = strict().await;
+        home.provider.is(Mood::Says(status, body));
+        home.awake(minutes(49)).await;
+        let (asked, _) = home.provider.token_requests();
+        home.provider.is(Mood::Well);
+        home.awake(minutes(5)).await;
+        let (then, _) = home.provider.token_requests();
+        assert_eq!(then == asked, uncertain, "{status} {body}: {asked} {then}");
+    }
+}
+
+#[tokio::test]
+async fn what_never_ends_is_kept_alive_once_more_after_a_lost_answer() {
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    for (rotates, mood) in [(false, Mood::Swallows), (true, Mood::Says(500, ""))] {
+        let resting = Terms { life: None, idle_days: Some(30), rotates, renewable: true };
+        let home = Home::with(&[("Work", resting)]).await;
+        home.provider.is(mood);
+        home.after(days(15)).await;
+        home.awake(minutes(4)).await;
+        home.provider.is(Mood::Well);
+        home.after(days(13)).await;
+        home.awake(minutes(4)).await;
+        assert_eq!(home.provider.token_requests(), (1, 0), "what works is not risked");
+        home.after(days(1)).await;
+        home.awake(minutes(4)).await;
+        assert_eq!(home.provider.token_requests(), (2, 0));
+        assert_eq!(home.shown("Work").await["trouble"], Value::Null);
+        // And on as before.
+        home.after(days(15)).await;
+        home.awake(minutes(4)).await;
+        assert_eq!((home.provider.token_requests(), home.used("Work").await.as_str()), ((3, 0), "200"));
+    }
+}
+
+#[tokio::test]
+async fn failures_that_pass_between_do_not_make_a_refused_client_news() {
+    let home = strict().await;
+    let refused = Mood::Says(401, r#"{"error":"invalid_client"}"#);
+    home.provider.is(refused.clone());
+    home.awake(minutes(49)).await;
+    for _ in 0..3 {
+        home.provider.is(Mood::Away);
+        home.refresh("Work").await.unwrap_err();
+        home.provider.is(refused.clone());
+        home.refresh("Work").await.unwrap_err();
+    }
+    let held = home.shown("Work").await;
+    let wait = home.clock.true_now().duration_until(time(&held["trouble"]["retry_at"]));
+    assert!(wait >= SignedDuration::from_hours(8), "the fourth refusal in a row: {wait:?}");
+    let shown = home.ask("connections.show", json!({ "connection": "Work" })).await.unwrap();
+    let failed = shown["activity"].as_array().unwrap().iter().filter(|e| e["deed"] == "refresh_failed");
+    assert_eq!(failed.count(), 1);
+    assert_eq!(home.told("Work").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_refused_at_use_and_cannot_be_renewed_is_told() {
+    let home = Home::with(&[("Work", Terms { life: None, renewable: false, ..Terms::strict(60) })]).await;
+    home.connect_with_key("Key").await;
+    for name in ["Work", "Key"] {
+        home.provider.end(name);
+        for _ in 0..3 {
+            assert_eq!(home.used(name).await, "401");
+        }
+        home.ask("connections.test", json!({ "connection": name })).await.unwrap();
+        assert_eq!(home.told(name).await, 1, "once");
+    }
+    home.provider.back("Work");
+    assert_eq!(home.used("Work").await, "200");
+    assert_eq!(home.shown("Work").await["status"], "active", "and a use that succeeds ends it");
+    // A test is heard of as well.
+    home.provider.end("Work");
+    home.ask("connections.test", json!({ "connection": "Work" })).await.unwrap();
+    assert_eq!(home.told("Work").await, 2);
+    let bodies: Vec<_> = home.desk.notices.borrow().iter().map(|notice| notice.body.clone()).collect();
+    assert_eq!(bodies[0], "Sim ended the sign-in of Work: it did not accept the credential (401).");
+    assert_eq!(bodies[1], "Keyed sim refuses the key of Key: it did not accept the credential (401).");
 }
 
 /// Each kind of failure has its own words and its own way out, in what a caller gets and in what the list shows.
@@ -327,6 +460,11 @@ async fn every_class_has_its_own_words() {
     home.provider.end("Key");
     assert_eq!(home.used("Key").await, "401");
     note(&mut text, "key_refused", &serde_json::to_value(problem).unwrap(), &home.shown("Key").await);
+    let home = Home::with(&[("Once", Terms { renewable: false, ..Terms::strict(60) })]).await;
+    let problem = home.refresh("Once").await.unwrap_err();
+    home.provider.end("Once");
+    assert_eq!(home.used("Once").await, "401");
+    note(&mut text, "ended at use", &serde_json::to_value(problem).unwrap(), &home.shown("Once").await);
     insta::with_settings!({ omit_expression => true, filters => vec![
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),

@@ -1,19 +1,27 @@
 //! A month of a computer that sleeps, and whose clock is sometimes wrong by more than a year, with two hundred connections of
 //! every kind.
 
-use crate::provider::{Home, Terms};
+use crate::provider::{Home, Mood, Terms};
+use hearthkey_domain::ports::Clock;
 use jiff::SignedDuration;
+use serde_json::Value;
 
-/// How many connections of which kind: the access token's life in minutes, the idle days, and whether renewals rotate.
-const KINDS: &[(usize, Option<i64>, Option<u32>, bool)] = &[
-    (2, Some(5), None, true),
-    (1, Some(5), None, false),
-    (16, Some(60), None, true),
-    (10, Some(60), Some(60), false),
-    (25, Some(8 * 60), None, true),
-    (25, Some(12 * 60), Some(30), true),
-    (61, None, Some(30), true),
-    (60, None, Some(60), false),
+/// How many connections of a kind: the access token's life in minutes, the idle days, and whether renewals rotate, where
+/// there are any.
+type Kind = (usize, Option<i64>, Option<u32>, Option<bool>);
+
+/// Two hundred in all.
+const KINDS: &[Kind] = &[
+    (2, Some(5), None, Some(true)),
+    (1, Some(5), None, Some(false)),
+    (16, Some(60), None, Some(true)),
+    (10, Some(60), Some(60), Some(false)),
+    (25, Some(8 * 60), None, Some(true)),
+    (25, Some(12 * 60), Some(30), Some(true)),
+    (56, None, Some(30), Some(true)),
+    (55, None, Some(60), Some(false)),
+    (5, Some(90 * 24 * 60), None, None),
+    (5, None, None, None),
 ];
 
 const CONNECTIONS: u32 = 200;
@@ -30,7 +38,7 @@ impl Draws {
 
 struct Month {
     home: Home,
-    names: Vec<String>,
+    names: Vec<(String, Terms)>,
     draws: Draws,
     /// Uses, each of which has to succeed.
     uses: u32,
@@ -39,16 +47,17 @@ struct Month {
 impl Month {
     async fn begin() -> Self {
         let kinds = KINDS.iter().enumerate();
-        let of_kind = |(kind, &(count, life, idle_days, rotates)): (usize, &(usize, _, _, _))| {
-            let life = Option::<i64>::map(life, SignedDuration::from_mins);
-            let terms = Terms { life, idle_days, rotates, renewable: true };
+        let of_kind = |(kind, &(count, life, idle_days, rotates)): (usize, &Kind)| {
+            let life = life.map(SignedDuration::from_mins);
+            let terms =
+                Terms { life, idle_days, rotates: rotates == Some(true), renewable: rotates.is_some() };
             (0..count).map(move |number| (format!("kind-{kind}-{number}"), terms))
         };
         let accounts: Vec<(String, Terms)> = kinds.flat_map(of_kind).collect();
         let named: Vec<_> = accounts.iter().map(|(name, terms)| (name.as_str(), *terms)).collect();
         let home = Home::with(&named).await;
-        let names = accounts.into_iter().map(|(name, _)| name).collect();
-        Self { home, names, draws: Draws(1), uses: 0 }
+        home.provider.is(Mood::Changes);
+        Self { home, names: accounts, draws: Draws(1), uses: 0 }
     }
 
     fn requests(&self) -> u32 {
@@ -62,8 +71,19 @@ impl Month {
     }
 
     async fn use_one(&mut self, at: usize) {
-        let (name, when) = (&self.names[at], self.home.clock.true_now());
-        assert_eq!(self.home.used(name).await, "200", "{name}, {when}");
+        let ((name, terms), when) = (&self.names[at], self.home.clock.true_now());
+        // By a clock that is ahead its end is past, and it cannot be moved.
+        let over = !terms.renewable && terms.life.is_some() && self.home.clock.now() > when;
+        let expected = if over { "not_renewable" } else { "200" };
+        let mut outcome = self.home.used(name).await;
+        // A renewal may fail, and is tried again.
+        for _ in 0..5 {
+            if matches!(outcome.as_str(), "unreachable" | "provider_trouble") {
+                self.home.after(SignedDuration::from_mins(4)).await;
+                outcome = self.home.used(name).await;
+            }
+        }
+        assert_eq!(outcome, expected, "{name}, {when}");
         self.uses += 1;
     }
 
@@ -130,7 +150,14 @@ async fn a_month_of_sleep_and_wrong_clocks_costs_no_connection() {
     let (asked, refused) = month.home.provider.token_requests();
     assert_eq!(refused, 0, "no token was spent twice, and none died of rest");
     assert!(asked > 1000 && month.uses > 300, "there was something to renew: {asked}, {}", month.uses);
+    let failures = month.home.provider.failures();
+    assert!(failures > asked / 10, "and failures to live through: {failures} of {asked}");
     let list = month.home.ask("connections.list", serde_json::json!({})).await.unwrap();
     let connections = list["connections"].as_array().unwrap();
-    assert!(connections.iter().all(|c| c["status"] == "active" && c["trouble"].is_null()));
+    assert!(connections.iter().all(|c| c["status"] == "active"));
+    // What is left of the failures is waited for.
+    let troubles: Vec<_> = connections.iter().map(|c| &c["trouble"]).filter(|t| !t.is_null()).collect();
+    let passes =
+        |trouble: &&&Value| matches!(trouble["class"].as_str(), Some("unreachable" | "provider_trouble"));
+    assert_eq!(troubles.iter().filter(passes).count(), troubles.len(), "{troubles:?}");
 }

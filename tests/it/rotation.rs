@@ -6,6 +6,7 @@ use hearthkey_core::connections::UsageRequest;
 use hearthkey_core::doctor::Finding;
 use hearthkey_core::{Error, ErrorKind};
 use hearthkey_domain::ports::KeyStoreError;
+use jiff::SignedDuration;
 use std::fs;
 
 async fn works(world: &World, label: &str) -> bool {
@@ -171,6 +172,7 @@ async fn a_rotation_among_refreshes_loses_no_token() {
         world.connected(&format!("Demo {number}")).await;
     }
     for _ in 0..3 {
+        world.clock.advance(SignedDuration::from_mins(1));
         world.sandbox.expire_access_tokens();
         let labels: Vec<String> = (0..6).map(|number| format!("Demo {number}")).collect();
         let calls = labels.iter().map(|label| works(&world, label));

@@ -124,3 +124,34 @@ async fn an_account_that_is_connected_is_renewed_unless_a_second_one_is_meant() 
     assert!(fewer.declined.is_empty(), "the connection has it");
     assert_eq!(home.app.connections(&caller()).await.unwrap().len(), 4);
 }
+
+/// A service that gives its refresh token with the first consent only.
+#[tokio::test]
+async fn a_sign_in_without_a_refresh_token_takes_none_away() {
+    let all = ["openid", EMAIL, EVENTS];
+    let home = google("ada@example.com", &all).await;
+    let first = home.connection(&home.sign_in(wish(), "").await).await;
+    let without = json!({
+        "access_token": "ya29.another", "expires_in": 1, "scope": all.join(" "), "token_type": "Bearer",
+    });
+    home.service.answers(TOKEN, 200, without);
+    let again = home.sign_in(wish(), "").await;
+    assert_eq!(again.state, FlowState::AlreadyConnected(first.id));
+    let kept = home.connection(&again).await;
+    assert_eq!((kept.version, kept.oauth.unwrap().renewable), (first.version, true), "it was left as it was");
+
+    // Signed in anew on purpose, it takes the new token, and keeps the known one for when that ends.
+    let anew = Wish { reconnect: Some(first.label.clone()), client: None, ..wish() };
+    let renewed = home.connection(&home.sign_in(anew, "").await).await;
+    let grant = renewed.oauth.unwrap();
+    assert!(
+        renewed.version > first.version && grant.renewable && grant.renewal.refresh_at.is_some(),
+        "{grant:?}"
+    );
+    tick(&home, "ada@example.com", &all);
+    let events = "https://www.googleapis.com/calendar/v3/calendars/primary/events";
+    home.service.answers(events, 200, json!({ "summary": "Ada" }));
+    assert!(home.app.test_connection(&caller(), &first.label).await.unwrap().ok);
+    let last = home.service.asked(TOKEN).pop().unwrap();
+    assert_eq!(last.field("refresh_token").as_deref(), Some("1//a-refresh-token"));
+}

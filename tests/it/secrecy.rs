@@ -13,6 +13,7 @@ const MAY_EXPOSE: &[(&str, &str)] = &[
         "into a request's header, and out of its reply; a secret on its way to be sealed",
     ),
     ("crates/core/src/oauth.rs", "token requests: codes, verifiers, tokens and client secrets"),
+    ("crates/core/src/oauth/forms.rs", "revocations and polls: tokens, device codes and client secrets"),
     (
         "crates/core/src/oauth/signature.rs",
         "the client secret is the key of a return's signature over its parameters",

@@ -3,6 +3,7 @@
 use crate::harness::{TestDesk, TestKeychain, caller, start_with};
 use async_trait::async_trait;
 use bytes::Bytes;
+use hearthkey_api::{Problem, table};
 use hearthkey_connectors::Catalog;
 use hearthkey_core::authorize::{Authorization, FlowState, Wish};
 use hearthkey_core::{Error, Hearthkey};
@@ -21,6 +22,8 @@ pub(crate) struct Asked {
     pub(crate) address: Url,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    /// Whether it may have gone into a private network.
+    pub(crate) private: bool,
 }
 
 impl Asked {
@@ -84,7 +87,12 @@ impl Http for Service {
         let body = String::from_utf8(request.body().to_vec()).unwrap();
         let mut bare = address.clone();
         bare.set_query(None);
-        self.asked.lock().unwrap().push(Asked { address, headers: headers.collect(), body });
+        self.asked.lock().unwrap().push(Asked {
+            address,
+            headers: headers.collect(),
+            body,
+            private: policy.allows_private(),
+        });
         let held = self.held.lock().unwrap().clone().filter(|(address, _)| *address == bare.as_str());
         let missing = || Answer(404, json!({}), vec![]);
         let Answer(status, body, headers) =
@@ -106,19 +114,36 @@ impl Http for Service {
 pub(crate) struct Home {
     pub(crate) app: Arc<Hearthkey>,
     pub(crate) service: Arc<Service>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Home {
     pub(crate) async fn new() -> Self {
+        Self::with(Catalog::built_in().unwrap()).await
+    }
+
+    pub(crate) async fn with(catalog: Catalog) -> Self {
         let service = Arc::<Service>::default();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(hearthkey_platform::clock::SystemClock);
         let (keychain, desk) = (Arc::<TestKeychain>::default(), Arc::<TestDesk>::default());
-        let catalog = Catalog::built_in().unwrap();
         let app = start_with(&folder, clock, service.clone(), &keychain, &desk, catalog);
         app.set_bounce(Some(Url::parse("https://gateway.example/oauth/bounce").unwrap())).await.unwrap();
-        Self { app, service, _folder: folder }
+        Self { app, service, folder }
+    }
+
+    /// Does a call.
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Result<Value, Problem> {
+        let input = input.to_string();
+        table::call(operation, |_| true, input.as_bytes(), Arc::clone(&self.app), caller()).await
+    }
+
+    /// What was written down of everything that was done, oldest first.
+    pub(crate) fn history(&self) -> Vec<Value> {
+        let database = rusqlite::Connection::open(self.folder.path().join("vault.db")).unwrap();
+        let mut rows = database.prepare("SELECT record FROM activity ORDER BY at, id").unwrap();
+        let rows = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap()).collect()
     }
 
     /// Begins a sign-in, and gives it with the parameters of its authorization request.

@@ -126,7 +126,7 @@ async fn a_client_secret_goes_to_no_other_server() {
         .await;
     world.sandbox.expire_access_tokens();
     elsewhere.expire_access_tokens();
-    assert_eq!(outcome(&world, "One").await, Err(ErrorKind::KeyLost));
+    assert_eq!(outcome(&world, "One").await, Err(ErrorKind::ProviderRejected), "as a client that is gone");
     assert_eq!(world.token_requests("refresh_token"), Vec::<String>::new());
     assert_eq!(outcome(&world, "Two").await, Ok(200));
 }

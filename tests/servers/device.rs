@@ -67,7 +67,7 @@ fn the_complete_address_asks_for_no_code_and_a_no_is_told_to_the_device() {
     }
 }
 
-/// Starts a sign-in by a code. The services that any issuer is connected with have none; the sandbox's own has.
+/// Starts a sign-in by a code, and gives the page for it and the code.
 fn code_for(home: &Home, server: &Server) -> (Process, String, String) {
     let by_code = ["--way", "device", "--json"].map(str::to_owned);
     let words = server.words("Identity").into_iter().filter(|word| !LOOPBACK.contains(&word.as_str()));

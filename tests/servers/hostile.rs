@@ -39,6 +39,28 @@ fn a_code_of_an_honest_server_never_reaches_one_that_sends_the_browser_there() {
     let _ = honest.connect(&home, "anna").0.ok();
 }
 
+#[test]
+fn metadata_that_sends_the_browser_to_a_server_that_is_known_is_refused_at_once() {
+    let (home, honest, attacker) = (Home::start(), oidc_provider(), oidc_provider());
+    // Nothing in its answers tells whose they are.
+    honest.change_metadata(&json!({ "authorization_response_iss_parameter_supported": false }));
+    let without = |address: &str| browse::open(&with_iss(&Visitor::new("anna").answers(address), None));
+    let _ = sign_in_by(&home, honest.words("Honest"), without).0.ok();
+    let pages = honest.asked("/auth").len();
+    for page in [
+        &*honest.metadata()["authorization_endpoint"].to_string(),
+        "\"https://slack.com/oauth/v2/authorize\"",
+    ] {
+        let page: Value = serde_json::from_str(page).expect("a text");
+        attacker.change_metadata(&json!({ "authorization_endpoint": page }));
+        let refused = home.cli(words(&attacker.issuer, "Identity")).with_code(7);
+        assert!(refused.stderr.contains("is another server's"), "{page}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("state="), "no browser is sent off: {}", refused.stderr);
+    }
+    assert_eq!(honest.asked("/auth").len(), pages);
+    assert_eq!((attacker.token_requests(CODE), honest.token_requests(CODE)), (0, 1));
+}
+
 /// The address of a return with `iss` put in place of what the server sent, or taken out.
 fn with_iss(back: &str, iss: Option<&str>) -> String {
     let mut back = Url::parse(back).expect("an address");
@@ -170,10 +192,8 @@ fn sign_in_at(home: &Home, liar: &Liar, changes: &[(&str, Value)]) -> (Output, P
     sign_in(home, "anna", words(&liar.issuer, "Identity"))
 }
 
-#[test]
-fn a_server_cannot_send_a_code_or_token_to_this_machine_or_the_network_around_it() {
-    let (home, liar, bystander) = (Home::start(), Liar::start(), Liar::start());
-    // Another program of this machine, under every name it has.
+/// Addresses of this machine and the network around it: those of another program of it under every name, and others.
+fn addresses_around(bystander: &Liar) -> Vec<String> {
     let port = bystander.issuer.rsplit(':').next().unwrap_or_default();
     let names = ["127.0.0.1", "0177.0.0.1", "0x7f000001", "2130706433", "127.1"];
     let plain = names.iter().map(|name| format!("http://{name}:{port}/token"));
@@ -188,7 +208,33 @@ fn a_server_cannot_send_a_code_or_token_to_this_machine_or_the_network_around_it
         "https://[::ffff:169.254.169.254]/x",
         "https://[fd00::1]/x",
     ];
-    let addresses: Vec<_> = plain.chain(sealed).chain(others.map(str::to_owned)).collect();
+    plain.chain(sealed).chain(others.map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_check_of_a_client_asks_nothing_of_this_machine_or_the_network_around_it() {
+    let (home, liar, bystander) = (Home::start(), Liar::start(), Liar::start());
+    liar.publish(&[]);
+    let issuer = format!("issuer={}", liar.issuer);
+    let _ = home.cli(["clients", "add", "openid-connect", "--client-id", "me", "--value", &issuer]).ok();
+    let check = || home.cli(["clients", "check", "me", "--value", &issuer]);
+    for address in addresses_around(&bystander) {
+        liar.publish(&[("authorization_endpoint", address.as_str().into())]);
+        let blocked = check();
+        assert_eq!(blocked.code, 5, "{address}: {}", blocked.stderr);
+        assert_eq!(bystander.asked(), [""; 0], "{address}");
+    }
+    // The address that was typed is asked, wherever it is.
+    let _ = liar.asked();
+    liar.publish(&[]);
+    let _ = check();
+    assert!(liar.asked().contains(&"GET /authorize".to_owned()));
+}
+
+#[test]
+fn a_server_cannot_send_a_code_or_token_to_this_machine_or_the_network_around_it() {
+    let (home, liar, bystander) = (Home::start(), Liar::start(), Liar::start());
+    let addresses = addresses_around(&bystander);
     for endpoint in ["token_endpoint", "userinfo_endpoint"] {
         for address in &addresses {
             let (blocked, page) = sign_in_at(&home, &liar, &[(endpoint, address.as_str().into())]);
@@ -203,6 +249,7 @@ fn a_server_cannot_send_a_code_or_token_to_this_machine_or_the_network_around_it
         }
     }
     // Some systems know this name, others do not: it leads nowhere on either.
+    let port = bystander.issuer.rsplit(':').next().unwrap_or_default();
     let (failed, _) =
         sign_in_at(&home, &liar, &[("token_endpoint", format!("https://localhost.:{port}/x").into())]);
     assert!([5, 8].contains(&failed.code), "{}", failed.stderr);

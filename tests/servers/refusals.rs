@@ -23,7 +23,7 @@ fn troubles(elsewhere: &str) -> Vec<Trouble> {
         trouble(TokenReply::SlowDown(30), (8, "asks to slow down"), (8, "asks to slow down"), "active"),
         trouble(
             TokenReply::Status(400, r#"{"error":"temporarily_unavailable"}"#),
-            (8, "refused: temporarily_unavailable"),
+            (8, "has a problem of its own: temporarily_unavailable"),
             (8, "has a problem of its own and could not renew Identity: temporarily_unavailable"),
             "active",
         ),
@@ -47,7 +47,7 @@ fn troubles(elsewhere: &str) -> Vec<Trouble> {
         ),
         trouble(
             TokenReply::Status(401, r#"{"error":"invalid_client"}"#),
-            (7, "refused: invalid_client"),
+            (7, "does not accept the client: invalid_client"),
             (7, "does not accept the client of Identity: invalid_client"),
             "error",
         ),

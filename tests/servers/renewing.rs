@@ -32,6 +32,7 @@ fn twenty_programs_with_an_ended_token_lead_to_one_token_request() {
         assert!(refused > 3, "{make:?}: several met the ended token: {refused}");
         // The pair that came with it is the one in use: the next renewal works as well.
         server.expire_access_tokens();
+        let _ = home.cli(["refresh", "Identity"]).ok();
         me(&home, &server);
         assert_eq!(server.token_requests("refresh_token"), 2, "{make:?}");
     }
@@ -53,6 +54,7 @@ fn a_server_that_keeps_its_refresh_tokens_is_renewed_with_the_same_again() {
         let (home, server) = connected(make, Manner::Lenient);
         for renewals in 1..=2 {
             server.expire_access_tokens();
+            let _ = home.cli(["refresh", "Identity"]).ok();
             me(&home, &server);
             assert_eq!(server.token_requests("refresh_token"), renewals, "{make:?}");
         }
@@ -74,7 +76,7 @@ fn a_stolen_refresh_token_ends_the_sign_in_with_a_reason_and_signing_in_again_me
         assert_ne!(newest, stolen, "{make:?}: it rotates");
 
         server.expire_access_tokens();
-        let refused = home.cli(["request", "Identity", server.me()]).with_code(6);
+        let refused = home.cli(["refresh", "Identity"]).with_code(6);
         assert!(refused.stderr.contains("ended the sign-in of Identity"), "{make:?}: {}", refused.stderr);
         assert!(refused.stderr.contains("hint: Reconnect"), "{make:?}: {}", refused.stderr);
         let ended = shown(&home);

@@ -14,10 +14,25 @@ impl Address {
             Self::Typed { field, path } | Self::Told { told: field, path } => {
                 Url::parse(&format!("{}{path}", values.get(field)?.trim_end_matches('/'))).ok()
             }
-            Self::Under { field, under, path } => {
-                let label = values.get(field).filter(|label| is_label(label))?;
+            Self::Under { field, under, between, path } => {
+                let label = values.get(field).filter(|label| is_label_or(label, between))?;
                 Url::parse(&format!("https://{label}.{under}{path}")).ok()
             }
+        }
+    }
+
+    /// Whether `address` is at the host this one leads to, whatever the answers.
+    #[must_use]
+    pub fn shares_origin(&self, address: &Url) -> bool {
+        match self {
+            Self::Fixed(url) => url.origin() == address.origin(),
+            Self::Under { under, .. } => {
+                let label = address.host_str().and_then(|host| host.strip_suffix(under.as_str()));
+                address.scheme() == "https"
+                    && address.port().is_none()
+                    && label.is_some_and(|label| label.ends_with('.'))
+            }
+            Self::Typed { .. } | Self::Told { .. } => false,
         }
     }
 
@@ -40,6 +55,12 @@ pub fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && !text.starts_with('-')
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether a text is one label, or one before a dot and one of `between`.
+pub(crate) fn is_label_or(text: &str, between: &[String]) -> bool {
+    let (label, rest) = text.split_once('.').map_or((text, None), |(label, rest)| (label, Some(rest)));
+    is_label(label) && rest.is_none_or(|rest| between.iter().any(|one| one == rest))
 }
 
 /// Whether it is a domain of at least two labels, in lower case.
@@ -72,7 +93,7 @@ mod tests {
 
     fn shop(label: &str) -> Option<String> {
         let (field, under) = ("shop".to_owned(), "myshopify.com".to_owned());
-        let address = Address::Under { field, under, path: "/admin/api".to_owned() };
+        let address = Address::Under { field, under, between: vec![], path: "/admin/api".to_owned() };
         address.resolve(&[("shop".to_owned(), label.to_owned())].into()).map(String::from)
     }
 
@@ -83,6 +104,43 @@ mod tests {
         for label in bad.into_iter().map(str::to_owned).chain(["a".repeat(64)]) {
             assert_eq!(shop(&label), None, "{label:?}");
         }
+    }
+
+    #[test]
+    fn what_stands_between_label_and_domain_is_listed() {
+        let between = ["my", "sandbox.my"].map(String::from);
+        for text in ["login", "acme.my", "acme--dev.sandbox.my"] {
+            assert!(is_label_or(text, &between), "{text}");
+        }
+        for text in [
+            "",
+            "my.",
+            ".my",
+            "acme.",
+            "a.acme.my",
+            "acme.my.my",
+            "acme.mine",
+            "a b.my",
+            "acme.my/x",
+            "-a.my",
+        ] {
+            assert!(!is_label_or(text, &between), "{text}");
+        }
+        assert!(!is_label_or("acme.my", &[]));
+    }
+
+    #[test]
+    fn an_address_shares_the_origin_of_whatever_it_may_lead_to() {
+        let is_at = |address: &Address, text: &str| address.shares_origin(&Url::parse(text).unwrap());
+        let fixed = Address::Fixed(Url::parse("https://slack.com/oauth").unwrap());
+        assert!(is_at(&fixed, "https://slack.com/other") && is_at(&fixed, "https://SLACK.com:443/"));
+        assert!(
+            !is_at(&fixed, "https://slack.com:8443/oauth") && !is_at(&fixed, "https://a.slack.com/oauth")
+        );
+        let (field, under) = ("shop".to_owned(), "myshopify.com".to_owned());
+        let under = Address::Under { field, under, between: vec![], path: String::new() };
+        assert!(is_at(&under, "https://acme.myshopify.com/x"));
+        assert!(!is_at(&under, "https://evilmyshopify.com/x") && !is_at(&under, "https://myshopify.com/x"));
     }
 
     #[test]

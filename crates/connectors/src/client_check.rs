@@ -3,6 +3,7 @@
 //! Services refuse an unknown client or redirect at once: by an error page, by a redirect to one, or by the redirect back with
 //! an error (RFC 6749 section 4.1.2.1). What is right leads to a page where a person signs in.
 
+use hearthkey_domain::renewal::CLIENT_CODES;
 use url::Url;
 
 /// What the answer says of the client.
@@ -20,17 +21,8 @@ pub enum Judgement {
     Unclear,
 }
 
-/// Words by which services name a client they do not know.
-const CLIENT: &[&str] = &[
-    "invalid_client",
-    "unauthorized_client",
-    "deleted_client",
-    "invalid_client_id",
-    "bad_client_id",
-    "unknown client",
-    "invalid client",
-    "no registered client_id",
-];
+/// Words by which services name a client they do not know, besides its error codes.
+const CLIENT: &[&str] = &["unknown client", "invalid client", "no registered client_id"];
 
 /// Words by which services name a redirect they do not know.
 const REDIRECT: &[&str] = &[
@@ -103,7 +95,7 @@ fn named(text: &str) -> Option<Judgement> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(REDIRECT) {
         Some(Judgement::UnknownRedirect)
-    } else if has(CLIENT) {
+    } else if has(CLIENT) || has(&CLIENT_CODES) {
         Some(Judgement::UnknownClient)
     } else {
         None

@@ -107,6 +107,19 @@ pub fn read_metadata(issuer: &Url, document: &[u8]) -> Result<Discovered, Discov
     Ok(Discovered { server, scopes })
 }
 
+/// Whether `address` is where a connector's own sign-in sends the browser, and `issuer` is not that sign-in's server.
+#[must_use]
+pub fn is_page_of_another(oauth: &OAuth2, issuer: &str, address: &Url) -> bool {
+    match (&oauth.server, &oauth.discover) {
+        (Some(server), _) => {
+            server.issuer.trim_end_matches('/') != issuer.trim_end_matches('/')
+                && server.authorization_endpoint.shares_origin(address)
+        }
+        (None, Some(discover)) => discover.shares_origin(address),
+        (None, None) => false,
+    }
+}
+
 /// The server a method names, where its endpoints are in the manifest and its answers are given.
 #[must_use]
 pub fn known_server(oauth: &OAuth2, values: &BTreeMap<String, String>) -> Option<AuthorizationServer> {

@@ -2,7 +2,7 @@
 //!
 //! Secret answers are not looked at here, only their names; see [`check_secret`].
 
-use crate::address::{is_label, label_of};
+use crate::address::{is_label_or, label_of};
 use crate::manifest::{Address, AuthMethod, Field, FieldKind, Manifest};
 use hearthkey_domain::egress::EgressPolicy;
 use regex::Regex;
@@ -48,7 +48,7 @@ pub fn check_values(
         let answer = match field.kind {
             FieldKind::Url => check_url(field, answer)?,
             _ => match domain_of(manifest, method, field) {
-                Some(domain) => check_label(field, answer, domain)?,
+                Some((domain, between)) => check_label(field, answer, domain, between)?,
                 None => answer.to_owned(),
             },
         };
@@ -97,22 +97,32 @@ fn check_url(field: &Field, answer: &str) -> Result<String, AnswerError> {
     Ok(answer.trim_end_matches('/').to_owned())
 }
 
-/// The domain under which a field's answer is a label.
-fn domain_of<'a>(manifest: &'a Manifest, method: &'a AuthMethod, field: &Field) -> Option<&'a str> {
+/// The domain under which a field's answer is a label, and what may stand between.
+fn domain_of<'a>(
+    manifest: &'a Manifest,
+    method: &'a AuthMethod,
+    field: &Field,
+) -> Option<(&'a str, &'a [String])> {
     let server = method.oauth2.as_ref().and_then(|oauth| oauth.server.as_ref());
     let addresses = [Some(&manifest.api.base), server.map(|server| &server.authorization_endpoint)];
     addresses.into_iter().flatten().find_map(|address| match address {
-        Address::Under { field: name, under, .. } if *name == field.name => Some(under.as_str()),
+        Address::Under { field: name, under, between, .. } if *name == field.name => {
+            Some((under.as_str(), between.as_slice()))
+        }
         _ => None,
     })
 }
 
-fn check_label(field: &Field, answer: &str, domain: &str) -> Result<String, AnswerError> {
+fn check_label(field: &Field, answer: &str, domain: &str, between: &[String]) -> Result<String, AnswerError> {
     let label = label_of(answer, domain);
-    if is_label(&label) {
+    if is_label_or(&label, between) {
         return Ok(label);
     }
-    Err(refuse(field, &format!("must be what stands before .{domain}: letters, digits and hyphens")))
+    let then = match between {
+        [] => String::new(),
+        between => format!(", and at the end nothing or .{}", between.join(", .")),
+    };
+    Err(refuse(field, &format!("must be what stands before .{domain}: letters, digits and hyphens{then}")))
 }
 
 fn refuse(field: &Field, problem: &str) -> AnswerError {
@@ -153,6 +163,36 @@ mod tests {
         for bad in ["acme.evil.example", "a b", "acme@evil", "-"] {
             assert!(shop(bad).unwrap_err().contains("what stands before .myshopify.com"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_domain_of_ones_own_is_taken_with_what_may_stand_between() {
+        let force =
+            |text: &str| check("salesforce", &[("domain", text)]).map(|values| values["domain"].clone());
+        assert_eq!(check("salesforce", &[]).unwrap()["domain"], "login");
+        for (typed, domain) in [
+            ("test", "test"),
+            ("acme.my", "acme.my"),
+            ("https://Acme.my.salesforce.com/lightning", "acme.my"),
+            ("acme--dev.sandbox.my.salesforce.com", "acme--dev.sandbox.my"),
+        ] {
+            assert_eq!(force(typed).as_deref(), Ok(domain), "{typed}");
+        }
+        for bad in
+            ["acme.evil", "acme.my.evil.example", "a.b.my", "acme.my.salesforce.com.evil.example", ".my"]
+        {
+            let refused = force(bad).unwrap_err();
+            assert!(
+                refused.contains("what stands before .salesforce.com") && refused.contains(".my"),
+                "{bad}: {refused}"
+            );
+        }
+        let catalog = Catalog::built_in().unwrap();
+        let oauth = catalog.get("salesforce").unwrap().auth[0].oauth2.as_ref().unwrap();
+        let values = BTreeMap::from([("domain".to_owned(), "acme.my".to_owned())]);
+        let server = crate::discovery::known_server(oauth, &values).unwrap();
+        assert_eq!(server.issuer, "https://acme.my.salesforce.com");
+        assert_eq!(server.token_endpoint.as_str(), "https://acme.my.salesforce.com/services/oauth2/token");
     }
 
     #[test]

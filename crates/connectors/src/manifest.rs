@@ -14,8 +14,8 @@ use url::Url;
 
 pub use check::ManifestError;
 pub use oauth::{
-    AccessTokenHeader, CallbackSignature, CallbackValue, ClientRules, Loopback, LoopbackHost, OAuth2,
-    Refresh, ReplyRules, ReplyValue, ReplyValueKind, Scope, ScopeSeparator, SecretRule, Server,
+    AccessTokenHeader, CallbackSignature, CallbackValue, ClientRules, Codes, Loopback, LoopbackHost, OAuth2,
+    Refresh, ReplyRules, ReplyValue, ReplyValueKind, RevokedToken, Scope, ScopeSeparator, SecretRule, Server,
 };
 
 /// A connector: one kind of service.
@@ -135,6 +135,9 @@ pub enum Address {
         field: String,
         /// The domain.
         under: String,
+        /// What may stand between the label and the domain: the answer is then `label.between`.
+        #[serde(default)]
+        between: Vec<String>,
         /// Appended to the address.
         #[serde(default)]
         path: String,

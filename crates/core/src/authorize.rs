@@ -11,6 +11,7 @@ mod device;
 mod flows;
 mod keep;
 mod links;
+mod mix_up;
 mod strategy;
 mod under_way;
 
@@ -206,7 +207,12 @@ impl Hearthkey {
             let status = reply.status().as_u16();
             return Err(malformed(format!("no OpenID Connect configuration there (status {status})")));
         }
-        discovery::read_metadata(&issuer, reply.body()).map_err(|error| malformed(error.to_string()))
+        let discovered = discovery::read_metadata(&issuer, reply.body());
+        let discovered = discovered.map_err(|error| malformed(error.to_string()))?;
+        match self.page_of_another(&issuer, &discovered.server).await? {
+            Some(host) => Err(malformed(format!("its own sign-in page; {host} is another server's"))),
+            None => Ok(discovered),
+        }
     }
 }
 

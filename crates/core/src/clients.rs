@@ -3,14 +3,12 @@
 //! A client's row is never changed, because its secret is sealed for its place and connections were made with it: a new secret
 //! comes in a new row, and whatever went with the one before goes on with that.
 
+mod check;
+
 use crate::authorize::OwnClient;
 use crate::changes::Topic;
-use crate::oauth::{self, ActingClient, Dialect};
-use crate::outgoing::{CALL_TIMEOUT, SMALL_REPLY};
 use crate::{Caller, Error, Hearthkey};
-use bytes::Bytes;
 use hearthkey_connectors::Manifest;
-use hearthkey_connectors::client_check::judge;
 use hearthkey_connectors::discovery::Discovered;
 use hearthkey_connectors::manifest::{OAuth2, SecretRule};
 use hearthkey_domain::Secret;
@@ -18,9 +16,7 @@ use hearthkey_domain::activity::{Activity, Deed};
 use hearthkey_domain::authorization::Strategy;
 use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::connection::Connection;
-use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
-use http::{Request, header};
 use std::collections::BTreeMap;
 use url::Url;
 
@@ -49,6 +45,8 @@ pub struct KnownClient {
     pub used_by: usize,
     /// What to register at the service, best first.
     pub redirects: Vec<(Strategy, String)>,
+    /// Whether the gateway has to be set before there is a redirect to register.
+    pub needs_gateway: bool,
     /// The page where clients are registered.
     pub console: Option<Url>,
 }
@@ -94,15 +92,21 @@ impl Hearthkey {
         let mut rows: Vec<Client> = rows.collect();
         rows.sort_by_key(|client| std::cmp::Reverse(client.id));
         let mut known = vec![];
-        for client in rows {
-            let used_by = users(&connections, client.id).count();
-            // What was typed once and never worked is nobody's client.
-            if client.is_for_use() || used_by > 0 {
-                let next =
-                    self.ports.store.client_for(workspace.id, &client.connector, &client.issuer).await?;
-                let next = next.is_some_and(|next| next.id == client.id);
-                known.push(self.known_client(client, next, used_by, bounce.as_ref()));
+        for client in &rows {
+            let of_row = |row: &Client| users(&connections, row.id).count();
+            // What was typed once and never worked is nobody's client. What was typed again is the same one.
+            let listed = |one: &KnownClient| {
+                one.connector == client.connector
+                    && one.issuer == client.issuer
+                    && one.client_id == client.client_id
+            };
+            if !(client.is_for_use() || of_row(client) > 0) || known.iter().any(listed) {
+                continue;
             }
+            let next = self.ports.store.client_for(workspace.id, &client.connector, &client.issuer).await?;
+            let next = next.is_some_and(|next| is_same_registration(&next, client));
+            let used_by = rows.iter().filter(|row| is_same_registration(row, client)).map(of_row).sum();
+            known.push(self.known_client(client.clone(), next, used_by, bounce.as_ref()));
         }
         for (manifest, oauth) in
             self.catalog.iter().filter_map(|manifest| Some((manifest, oauth_of(manifest)?)))
@@ -124,6 +128,7 @@ impl Hearthkey {
                 next: !own,
                 used_by: connections.iter().filter(of_it).count(),
                 redirects: oauth.redirects(bounce.as_ref()).collect(),
+                needs_gateway: oauth.needs_gateway(bounce.as_ref()),
                 console: None,
             });
         }
@@ -143,6 +148,7 @@ impl Hearthkey {
             next,
             used_by,
             redirects: oauth.map(|oauth| oauth.redirects(bounce).collect()).unwrap_or_default(),
+            needs_gateway: oauth.is_some_and(|oauth| oauth.needs_gateway(bounce)),
             console: oauth.and_then(|oauth| oauth.client.console.clone()),
         }
     }
@@ -224,8 +230,11 @@ impl Hearthkey {
         let workspace = self.workspace_id(caller).await?;
         let client = self.find_client(workspace, name).await?;
         let connections = self.ports.store.connections(workspace).await?;
-        let using: Vec<&str> =
-            users(&connections, client.id).map(|connection| connection.label.as_str()).collect();
+        // It may have been typed more than once: another row of it would take its place.
+        let rows = self.ports.store.clients(workspace).await?.into_iter().map(|(other, _)| other);
+        let rows: Vec<Client> = rows.filter(|other| is_same_registration(other, &client)).collect();
+        let using = rows.iter().flat_map(|row| users(&connections, row.id));
+        let using: Vec<&str> = using.map(|connection| connection.label.as_str()).collect();
         if !using.is_empty() && !force {
             let shown = using.iter().take(3).copied().collect::<Vec<_>>().join(", ");
             let more = if using.len() > 3 { format!(" and {} more", using.len() - 3) } else { String::new() };
@@ -233,97 +242,13 @@ impl Hearthkey {
                 reason: format!("{shown}{more} cannot be renewed without this client"),
             });
         }
-        self.ports.store.remove_client(workspace, client.id).await?;
+        for row in &rows {
+            self.ports.store.remove_client(workspace, row.id).await?;
+        }
         let entry = self.client_entry(caller, &client, Deed::ClientRemoved);
         self.ports.store.record(entry).await?;
         self.changes.tell(Topic::Connectors);
         Ok(())
-    }
-
-    /// Asks a service whether it knows a kept client and its redirect: an authorization request that nobody goes on with. The
-    /// secret is not sent.
-    ///
-    /// # Errors
-    /// When the client is not known, nothing has to be registered for it, or the service cannot be reached.
-    pub async fn check_client(
-        &self,
-        caller: &Caller,
-        name: &str,
-        values: &BTreeMap<String, String>,
-    ) -> Result<ClientReport, Error> {
-        let workspace = self.workspace_id(caller).await?;
-        let client = self.find_client(workspace, name).await?;
-        // Answers that an earlier connection of this client gave need not be given again.
-        let connections = self.ports.store.connections(workspace).await?;
-        let mut known = users(&connections, client.id).next().map(|c| c.values.clone()).unwrap_or_default();
-        known.extend(values.clone());
-        let method = self
-            .catalog
-            .get(&client.connector)
-            .and_then(|manifest| manifest.auth.iter().find(|m| m.oauth2.is_some()));
-        let answers = method.map(|method| method.answers(&known)).unwrap_or_default();
-        let (manifest, oauth, discovered) = self.client_place(&client.connector, None, &answers).await?;
-        let bounce = self.bounce().await?;
-        let (strategy, register) =
-            oauth.redirects(bounce.as_ref()).next().ok_or_else(|| Error::Declined {
-                reason: format!("{} has no redirect that could be tried from here", manifest.name),
-            })?;
-        let redirect = self.sample_redirect(strategy, oauth, &register)?;
-        let private = oauth.discover.as_ref().is_some_and(|address| address.is_typed());
-        let policy = EgressPolicy::new([&discovered.server.authorization_endpoint], private)
-            .map_err(|e| Error::Input { field: "values".into(), expected: e.to_string() })?;
-        let asked = oauth.scopes.iter().filter(|scope| !scope.optional).map(|scope| scope.name.clone());
-        let scopes = discovered.offered(asked.collect());
-        let server = discovered.server;
-        let acting = ActingClient {
-            server,
-            client_id: client.client_id,
-            client_secret: None,
-            policy,
-            dialect: Dialect::of(Some(oauth)),
-        };
-        let (state, verifier) = (oauth::unguessable(self.random()), oauth::unguessable(self.random()));
-        let address = acting.authorization_address(
-            &redirect,
-            &state,
-            &verifier,
-            &scopes,
-            oauth.authorize_parameters.iter(),
-        );
-        let request = Request::get(address.as_str())
-            .header(header::ACCEPT, "text/html")
-            .body(Bytes::new())
-            .map_err(|_| Error::Internal("an address could not be turned into a request"))?;
-        let reply = self.send(request, &acting.policy, CALL_TIMEOUT, SMALL_REPLY).await;
-        let judgement = match reply {
-            Ok(reply) => {
-                let location = reply.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-                judge(reply.status().as_u16(), location, reply.body())
-            }
-            // A page that large is no error page.
-            Err(hearthkey_domain::ports::HttpError::TooLarge { .. }) => Judgement::Unclear,
-            Err(error) => return Err(error.into()),
-        };
-        let console = oauth.client.console.clone();
-        Ok(ClientReport {
-            judgement,
-            service: manifest.name.clone(),
-            redirect: redirect.into(),
-            register,
-            console,
-        })
-    }
-
-    /// A redirect as a flow would have it: with a port, where any will do.
-    fn sample_redirect(&self, strategy: Strategy, oauth: &OAuth2, register: &str) -> Result<Url, Error> {
-        let malformed = |_| Error::Internal("a redirect is malformed");
-        let mut redirect = Url::parse(register).map_err(malformed)?;
-        if strategy == Strategy::Loopback && oauth.loopback.is_none_or(|at| at.port.is_none()) {
-            let [high, low]: [u8; 2] = self.random();
-            // Of the range for ports that nobody has reserved.
-            let _ = redirect.set_port(Some(0xC000 | u16::from_be_bytes([high, low])));
-        }
-        Ok(redirect)
     }
 
     /// Connector, rules and server a client is registered for.

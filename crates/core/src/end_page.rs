@@ -46,10 +46,17 @@ pub(crate) fn failed(error: &Error) -> EndPage {
     page(400, title, &format!("{first}{}. {hint}", chars.as_str()))
 }
 
-/// The vault is closed; the sign-in still waits.
+/// Nothing can be kept now, most likely because the vault is closed; the sign-in still waits.
 pub(crate) fn closed(error: &Error) -> EndPage {
-    let hint = error.hint().unwrap_or_default();
-    page(503, "One more step", &format!("Your vault is not open: {error}. {hint} Then load this page again."))
+    let hint = error.hint().map_or(String::new(), |hint| format!(" {hint}"));
+    page(503, "One more step", &format!("{}: {error}.{hint} Then load this page again.", not_kept(error)))
+}
+
+fn not_kept(error: &Error) -> &'static str {
+    match error {
+        Error::Vault(_) | Error::Locked => "Your vault is not open",
+        _ => "This sign-in cannot be kept yet",
+    }
 }
 
 pub(crate) fn not_expected() -> EndPage {
@@ -97,11 +104,13 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use hearthkey_domain::authorization::ProviderError;
+    use hearthkey_domain::renewal::FailureClass;
 
     #[test]
     fn a_providers_words_cannot_become_markup() {
         let error = ProviderError::new("<script>alert(1)</script>", Some("\"'&"));
-        let page = failed(&Error::Provider { connector: "Evil".into(), error });
+        let page =
+            failed(&Error::Provider { connector: "Evil".into(), error, class: FailureClass::RequestRefused });
         assert!(page.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;: &quot;&#39;&amp;"));
         assert!(!page.html.contains("<script"));
     }

@@ -110,13 +110,15 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
-    /// The provider's authorization server refused.
-    #[error("{connector} refused: {error}")]
+    /// The provider's authorization server answered with an error.
+    #[error("{connector} {}: {error}", refused_words(*class))]
     Provider {
         /// The connector's name.
         connector: String,
         /// Its own words.
         error: ProviderError,
+        /// What it comes to.
+        class: FailureClass,
     },
     /// A reconnect was signed in with another account.
     #[error("{label} belongs to {expected}, and the sign-in was as {found}")]
@@ -215,9 +217,8 @@ impl Error {
             Self::Unreadable { .. } => ErrorKind::KeyLost,
             Self::NotUsable { .. } | Self::Declined { .. } => ErrorKind::PermissionDenied,
             Self::Renewal(trouble) => renewal_kind(trouble.class),
-            Self::Provider { error, .. } | Self::Return(ReturnRefused::Provider(error)) if passes(error) => {
-                ErrorKind::UpstreamUnavailable
-            }
+            Self::Provider { class: FailureClass::ProviderTrouble, .. } => ErrorKind::UpstreamUnavailable,
+            Self::Return(ReturnRefused::Provider(error)) if passes(error) => ErrorKind::UpstreamUnavailable,
             Self::KeyRefused { .. }
             | Self::Provider { .. }
             | Self::RedirectMismatch { .. }
@@ -252,7 +253,7 @@ impl Error {
             Self::Return(ReturnRefused::WrongIssuer) => Some("wrong_issuer"),
             Self::Return(ReturnRefused::WrongSignature) => Some("wrong_signature"),
             Self::Return(ReturnRefused::Unusable { .. }) => Some("answer_unusable"),
-            Self::Provider { error, .. } if error.code == "invalid_client" => Some("invalid_client"),
+            Self::Provider { class: FailureClass::ClientRefused, .. } => Some("invalid_client"),
             Self::RedirectMismatch { .. } => Some("redirect_uri_mismatch"),
             Self::OtherAccount { .. } => Some("other_account"),
             Self::WrongPassphrase => Some("wrong_passphrase"),
@@ -288,13 +289,16 @@ impl Error {
             Self::Return(ReturnRefused::WrongIssuer) => {
                 "Nothing was saved. Start again; if it happens again, the service or the network cannot be trusted."
             }
-            Self::Provider { error, .. } if error.code == "invalid_client" => {
+            Self::Provider { class: FailureClass::ClientRefused, .. } => {
                 "Check the client ID and client secret against the service's page for your client."
             }
             Self::RedirectMismatch { register, .. } => {
                 return Some(format!("Register exactly this redirect there: {register}"));
             }
-            Self::Provider { error, .. } | Self::Return(ReturnRefused::Provider(error)) if passes(error) => {
+            Self::Provider { class: FailureClass::ProviderTrouble, .. } => {
+                "Nothing is wrong here. Wait a little, then try again."
+            }
+            Self::Return(ReturnRefused::Provider(error)) if passes(error) => {
                 "Nothing is wrong here. Wait a little, then try again."
             }
             Self::Http(HttpError::Blocked { .. }) => {
@@ -321,7 +325,16 @@ impl Error {
 
 /// Whether a provider's error is one of its own troubles, which pass.
 fn passes(error: &ProviderError) -> bool {
-    FailureClass::of_code(&error.code, &[]) == FailureClass::ProviderTrouble
+    FailureClass::of_code(&error.code) == FailureClass::ProviderTrouble
+}
+
+/// What a provider did that answered with an error of a class.
+fn refused_words(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::ClientRefused => "does not accept the client",
+        FailureClass::ProviderTrouble => "has a problem of its own",
+        _ => "refused",
+    }
 }
 
 fn renewal_kind(class: FailureClass) -> ErrorKind {

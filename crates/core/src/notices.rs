@@ -17,7 +17,7 @@ impl Hearthkey {
         let notice = Notice {
             about: connection.id.to_string(),
             title: format!("{} needs you", connection.label),
-            body: format!("{}.", trouble.message),
+            body: format!("{}.", trouble.message.trim_end_matches('.')),
             action: if signs_in { "Reconnect" } else { "Open Hearthkey" }.to_owned(),
         };
         let (workspace, id) = (connection.workspace, connection.id);

@@ -1,23 +1,25 @@
-//! OAuth 2.0 on the wire: authorization requests with PKCE (RFC 7636), token requests, revocation (RFC 7009).
+//! OAuth 2.0 on the wire: authorization requests with PKCE (RFC 7636), token requests, the device grant (RFC 8628).
 //!
 //! The only module that names the `oauth2` crate. Replies are brought into the shape of RFC 6749 before that crate reads them.
 
 mod dialect;
+mod failure;
+mod forms;
 mod signature;
 
-use crate::outgoing::{CALL_TIMEOUT, SMALL_REPLY, TOKEN_TIMEOUT, retry_after};
-use crate::{Error, Hearthkey};
+use crate::Hearthkey;
+use crate::outgoing::{SMALL_REPLY, TOKEN_TIMEOUT, retry_after};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 pub(crate) use dialect::Dialect;
+pub(crate) use failure::{Refusal, TokenFailure};
 use hearthkey_connectors::manifest::ScopeSeparator;
 use hearthkey_domain::Secret;
-use hearthkey_domain::authorization::{DeviceGrant, ProviderError};
+use hearthkey_domain::authorization::DeviceGrant;
 use hearthkey_domain::credential::TokenSet;
 use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ports::HttpError;
-use hearthkey_domain::renewal::FailureClass;
 use hearthkey_domain::server::{AuthorizationServer, ClientAuthentication};
 use http::{Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +36,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 /// A client as it speaks to one authorization server.
 pub(crate) struct ActingClient {
@@ -45,40 +47,6 @@ pub(crate) struct ActingClient {
     pub(crate) policy: EgressPolicy,
     /// How the service departs from the RFCs.
     pub(crate) dialect: Dialect,
-}
-
-/// Why a token request brought no tokens.
-#[derive(Debug)]
-pub(crate) enum TokenFailure {
-    /// The server's own error (RFC 6749 section 5.2).
-    Refused(ProviderError),
-    /// A status without a readable error: the server's trouble, or too many requests; and until when to wait, where it says.
-    Status(StatusCode, Option<Timestamp>),
-    /// A success that is not a token response.
-    Malformed(&'static str),
-    /// No reply.
-    Http(HttpError),
-}
-
-impl TokenFailure {
-    pub(crate) fn into_error(self, connector: &str) -> Error {
-        let connector = connector.to_owned();
-        match self {
-            Self::Refused(error) => Error::Provider { connector, error },
-            Self::Status(StatusCode::TOO_MANY_REQUESTS, until) => Error::RateLimited { connector, until },
-            Self::Status(status, _)
-                if FailureClass::of_status(status.as_u16()) == FailureClass::ProviderTrouble =>
-            {
-                Error::ProviderTrouble { connector, status: status.as_u16() }
-            }
-            Self::Status(status, _) => Error::Malformed {
-                connector,
-                expected: format!("a token response, and not status {}", status.as_u16()),
-            },
-            Self::Malformed(expected) => Error::Malformed { connector, expected: expected.to_owned() },
-            Self::Http(error) => Error::Http(error),
-        }
-    }
 }
 
 /// `state` or a `code_verifier`: 32 random bytes as 43 characters (RFC 7636 section 4.1).
@@ -94,7 +62,18 @@ pub(crate) fn state_digest(state: &Secret) -> String {
 type WiredClient = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 impl ActingClient {
+    /// The secret, where it may go to an endpoint: to the origin of the token endpoint, and to what the manifest itself names.
+    /// What else a server publishes is asked without it.
+    fn secret_for(&self, endpoint: &Url) -> Option<&Secret> {
+        let own = endpoint.origin() == self.server.token_endpoint.origin();
+        self.client_secret.as_ref().filter(|_| own || self.dialect.names(endpoint))
+    }
+
     fn wired(&self) -> WiredClient {
+        self.wired_for(&self.server.token_endpoint)
+    }
+
+    fn wired_for(&self, endpoint: &Url) -> WiredClient {
         let client = BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(self.server.authorization_endpoint.clone()))
             .set_token_uri(TokenUrl::from_url(self.server.token_endpoint.clone()))
@@ -102,7 +81,7 @@ impl ActingClient {
                 ClientAuthentication::ClientSecretBasic => AuthType::BasicAuth,
                 ClientAuthentication::ClientSecretPost => AuthType::RequestBody,
             });
-        match &self.client_secret {
+        match self.secret_for(endpoint) {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
             None => client,
         }
@@ -137,49 +116,6 @@ impl ActingClient {
     }
 }
 
-impl ActingClient {
-    /// A revocation request (RFC 7009 section 2.1).
-    fn revocation(&self, endpoint: &Url, token: &Secret, type_hint: &str) -> http::Result<Request<Bytes>> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", token.expose()).append_pair("token_type_hint", type_hint);
-        self.form_request(endpoint, form)
-    }
-
-    /// A token request of the device grant (RFC 8628 section 3.4).
-    fn device_poll(&self, device_code: &Secret) -> http::Result<Request<Bytes>> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
-        form.append_pair("device_code", device_code.expose());
-        self.form_request(&self.server.token_endpoint, form)
-    }
-
-    /// A request to an endpoint at which the client authenticates (RFC 6749 section 2.3.1).
-    fn form_request(
-        &self,
-        endpoint: &Url,
-        mut form: form_urlencoded::Serializer<'_, String>,
-    ) -> http::Result<Request<Bytes>> {
-        let mut request = Request::post(endpoint.as_str())
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ACCEPT, "application/json");
-        match (&self.client_secret, self.server.client_authentication) {
-            (Some(secret), ClientAuthentication::ClientSecretBasic) => {
-                let encode =
-                    |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = format!("{}:{}", encode(&self.client_id), encode(secret.expose()));
-                request = request.header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)));
-            }
-            (Some(secret), ClientAuthentication::ClientSecretPost) => {
-                form.append_pair("client_id", &self.client_id).append_pair("client_secret", secret.expose());
-            }
-            (None, _) => {
-                form.append_pair("client_id", &self.client_id);
-            }
-        }
-        request.body(Bytes::from(form.finish()))
-    }
-}
-
 /// The beginning of a device grant (RFC 8628 section 3.2).
 pub(crate) struct DeviceCodes {
     pub(crate) device_code: Secret,
@@ -206,8 +142,10 @@ impl Hearthkey {
         let private = client.policy.allows_private() && client.policy.check(&endpoint).is_ok();
         let policy = EgressPolicy::new([&endpoint], private).map_err(|_| malformed())?;
         let policy = std::mem::replace(&mut client.policy, policy);
-        let carrier = Carrier::new(self, client);
-        let wired = client.wired().set_device_authorization_url(DeviceAuthorizationUrl::from_url(endpoint));
+        let carrier = Carrier::new(self, client, vec![]);
+        let wired = client
+            .wired_for(&endpoint)
+            .set_device_authorization_url(DeviceAuthorizationUrl::from_url(endpoint));
         let asked = wired.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
         let reply: Result<DeviceAuthorizationResponse<EmptyExtraDeviceAuthorizationFields>, _> =
             asked.request_async(&carrier).await;
@@ -247,7 +185,7 @@ impl Hearthkey {
         let request = client
             .device_poll(device_code)
             .map_err(|_| TokenFailure::Malformed("a token endpoint that can be called"))?;
-        let carrier = Carrier::new(self, client);
+        let carrier = Carrier::new(self, client, vec![device_code]);
         let other = || RequestTokenError::Other("neither tokens nor an error".to_owned());
         let reply = match carrier.carry(request.map(Vec::from)).await {
             Err(error) => Err(RequestTokenError::Request(error)),
@@ -271,7 +209,7 @@ impl Hearthkey {
         redirect: &Url,
         asked: &[String],
     ) -> Result<TokenSet, TokenFailure> {
-        let carrier = Carrier::new(self, client);
+        let carrier = Carrier::new(self, client, vec![code, verifier]);
         let wired = client.wired().set_redirect_uri(RedirectUrl::from_url(redirect.clone()));
         let request = wired
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
@@ -290,10 +228,13 @@ impl Hearthkey {
     pub(crate) async fn exchange_refresh(
         &self,
         client: &ActingClient,
-        refresh_token: &Secret,
+        tokens: &TokenSet,
         asked: &[String],
     ) -> Result<TokenSet, TokenFailure> {
-        let carrier = Carrier::new(self, client);
+        let Some(refresh_token) = &tokens.refresh_token else {
+            return Err(TokenFailure::Malformed("a refresh token"));
+        };
+        let carrier = Carrier::new(self, client, vec![refresh_token, &tokens.access_token]);
         let wired = client.wired();
         let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
         let request = wired.exchange_refresh_token(&refresh_token);
@@ -306,30 +247,14 @@ impl Hearthkey {
             .await;
         carrier.tokens(reply, asked)
     }
-
-    /// Revokes a token (RFC 7009).
-    pub(crate) async fn revoke_token(
-        &self,
-        client: &ActingClient,
-        endpoint: &Url,
-        token: &Secret,
-        type_hint: &str,
-    ) -> Result<(), TokenFailure> {
-        let request = client
-            .revocation(endpoint, token, type_hint)
-            .map_err(|_| TokenFailure::Malformed("a revocation endpoint that can be called"))?;
-        let reply = self
-            .send(request, &client.policy, CALL_TIMEOUT, SMALL_REPLY)
-            .await
-            .map_err(TokenFailure::Http)?;
-        if reply.status().is_success() { Ok(()) } else { Err(TokenFailure::Status(reply.status(), None)) }
-    }
 }
 
 /// Carries one token request of the `oauth2` crate through the HTTP port, and remembers what that crate's errors forget.
 struct Carrier<'a> {
     app: &'a Hearthkey,
     client: &'a ActingClient,
+    /// What the request holds, and nobody repeats.
+    secrets: Vec<&'a Secret>,
     seen: Mutex<Seen>,
 }
 
@@ -343,8 +268,8 @@ struct Seen {
 }
 
 impl<'a> Carrier<'a> {
-    fn new(app: &'a Hearthkey, client: &'a ActingClient) -> Self {
-        Self { app, client, seen: Mutex::default() }
+    fn new(app: &'a Hearthkey, client: &'a ActingClient, secrets: Vec<&'a Secret>) -> Self {
+        Self { app, client, secrets, seen: Mutex::default() }
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -394,15 +319,11 @@ impl<'a> Carrier<'a> {
     ) -> Result<T, TokenFailure> {
         let Seen { status, retry_after, .. } =
             self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
-        if passing {
-            return Err(TokenFailure::Status(status, retry_after));
-        }
         reply.map_err(|error| match error {
-            RequestTokenError::ServerResponse(error) => TokenFailure::Refused(ProviderError::new(
-                error.error().as_ref(),
-                error.error_description().map(String::as_str),
-            )),
+            RequestTokenError::ServerResponse(error) if is_own_error(status, error.error().as_ref()) => {
+                let words = (error.error().as_ref(), error.error_description().map(String::as_str));
+                TokenFailure::Refused(self.client.refusal(status, words, &self.secrets, retry_after))
+            }
             RequestTokenError::Request(error) => TokenFailure::Http(error),
             _ if !status.is_success() => TokenFailure::Status(status, retry_after),
             _ => TokenFailure::Malformed(expected),
@@ -417,6 +338,11 @@ impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.carry(request))
     }
+}
+
+/// Whether an error is the server's own and not of what stands before it or failed within it: `Bad Gateway` is no code.
+fn is_own_error(status: StatusCode, code: &str) -> bool {
+    !status.is_server_error() || (!matches!(status.as_u16(), 502 | 504) && !code.contains(' '))
 }
 
 fn token_set(tokens: &BasicTokenResponse, asked: &[String], now: Timestamp) -> TokenSet {

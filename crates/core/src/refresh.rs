@@ -16,13 +16,16 @@ use hearthkey_domain::activity::Deed;
 use hearthkey_domain::connection::{Connection, Status};
 use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::ids::{ConnectionId, WorkspaceId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use schedule::Schedule;
 pub use trouble::{ConnectionTrouble, Outlook};
 use unsaved::Unsaved;
+
+/// How long after a renewal a refusal is no reason for another.
+const ANEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a credential is renewed.
 #[derive(Clone, Copy)]
@@ -42,6 +45,13 @@ enum Occasion {
 pub(crate) struct LaneNotes {
     /// New tokens that could not be stored: the only copy, until they can.
     unsaved: Option<Unsaved>,
+}
+
+impl LaneNotes {
+    /// Others have taken the place of tokens that could not be stored.
+    pub(crate) fn forget_unsaved(&mut self) {
+        self.unsaved = None;
+    }
 }
 
 type Lane = Arc<tokio::sync::Mutex<LaneNotes>>;
@@ -91,10 +101,11 @@ impl Lanes {
 }
 
 impl Opened {
-    /// Whether the access token has ended, or its end cannot be trusted: the clock was set back behind its beginning.
+    /// Whether the access token has ended, or its end cannot be trusted: the clock was set back behind its beginning. The end of
+    /// one that cannot be renewed is all that is known of it.
     fn has_ended(&self, now: Timestamp) -> bool {
         let untrusted = self.connection.oauth.as_ref().is_some_and(|g| g.renewal.is_from_the_future(now));
-        self.has_surely_ended(now) || (untrusted && matches!(self.credential, Credential::OAuth2(_)))
+        self.has_surely_ended(now) || (untrusted && self.is_renewable())
     }
 
     fn has_surely_ended(&self, now: Timestamp) -> bool {
@@ -122,14 +133,18 @@ impl Hearthkey {
     }
 
     /// After the provider refused an access token: the credential renewed, by this call or one that ran meanwhile. `None`
-    /// when it cannot be renewed, or this provider's refusal says nothing about the token.
+    /// when it cannot be renewed, was renewed a moment ago, or this provider's refusal says nothing about the token.
     pub(crate) async fn after_refusal(
         self: &Arc<Self>,
         caller: &Caller,
         refused: &Opened,
     ) -> Result<Option<Opened>, Error> {
         let says_so = self.refresh_rules(&refused.connection).is_none_or(|rules| rules.on_401 != Some(false));
-        if !says_so || !refused.is_renewable() {
+        // What refuses new tokens as well refuses something else. After a failure it is the cool-down that keeps from asking.
+        let age = refused.connection.last_refreshed_at.map(|at| at.duration_until(self.now()));
+        let fine = refused.connection.oauth.as_ref().is_some_and(|grant| grant.renewal.cool_down.is_none());
+        let is_new = fine && age.is_some_and(|age| !age.is_negative() && age < ANEW);
+        if !says_so || !refused.is_renewable() || is_new {
             return Ok(None);
         }
         let Connection { workspace, id, .. } = refused.connection;
@@ -183,7 +198,8 @@ impl Hearthkey {
         let found: Vec<(ConnectionId, Worked)> = self.lanes.with_worked(untold);
         for (id, Worked { workspace, version, .. }) in found {
             if let Err(error) = self.ports.store.forget_previous(workspace, id, version).await {
-                tracing::warn!(%error, "tokens of earlier could not be forgotten");
+                let what = "tokens of earlier could not be forgotten";
+                self.say_seldom(what, || tracing::warn!(%error, "{what}"));
                 return;
             }
             self.lanes.with_worked(|worked| {

@@ -138,7 +138,9 @@ impl Hearthkey {
         server: &AuthorizationServer,
     ) -> Result<(String, Option<Secret>), Error> {
         let id = match choice {
-            ClientChoice::Bundled { client_id } => return Ok((client_id.clone(), None)),
+            ClientChoice::Bundled { client_id } => {
+                return Ok((client_id.clone(), self.bundled_secret(client_id, server)));
+            }
             ClientChoice::Own { id } => *id,
         };
         let missing = || Error::NotFound { what: "client", name: id.to_string() };
@@ -157,6 +159,18 @@ impl Hearthkey {
             other => other?,
         };
         Ok((meant.client_id, Some(secret)))
+    }
+
+    /// What a service wants of a bundled client besides its `client_id`: public text of the manifest, sent to the token endpoint
+    /// that stands there too.
+    pub(crate) fn bundled_secret(&self, client_id: &str, server: &AuthorizationServer) -> Option<Secret> {
+        let mut methods = self.catalog.iter().flat_map(|manifest| &manifest.auth);
+        methods.find_map(|method| {
+            let oauth = method.oauth2.as_ref().filter(|oauth| oauth.client.bundled() == Some(client_id))?;
+            let token_endpoint = &oauth.server.as_ref()?.token_endpoint;
+            let text = oauth.client.bundled_secret()?;
+            token_endpoint.shares_origin(&server.token_endpoint).then(|| Secret::new(text))
+        })
     }
 
     /// A client with the server its secret was sealed for. Rows of the first version do not name it; the connections made with
@@ -194,7 +208,8 @@ impl Hearthkey {
     }
 }
 
-/// Where a client secret may go, as its seal has it: to the server's token endpoint.
+/// Where a client secret may go, as its seal has it: to the server's token endpoint. The device and revocation endpoints get it
+/// where they are of the same origin, or written out in the manifest; elsewhere they are asked without.
 pub(crate) fn token_policy(server: &AuthorizationServer) -> Result<String, Error> {
     let policy = EgressPolicy::new([&server.token_endpoint], false);
     policy.map(|policy| policy.to_string()).map_err(|_| Error::Internal("a token endpoint is not secure"))
@@ -267,22 +282,25 @@ pub(crate) fn inject(
 /// Takes every occurrence of the credential's secrets out of a reply - as they are, and as JSON, an address or base64 would
 /// write them - so that an endpoint that echoes shows nothing.
 pub(crate) fn without_secrets(credential: &Credential, text: &[u8]) -> Vec<u8> {
-    let secrets: Vec<&Secret> = match credential {
+    match credential {
         Credential::OAuth2(tokens) => {
-            std::iter::once(&tokens.access_token).chain(&tokens.refresh_token).collect()
+            without_any(std::iter::once(&tokens.access_token).chain(&tokens.refresh_token), text)
         }
-        Credential::Keys(keys) => keys.values().collect(),
-    };
-    let forms =
-        secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= 8).flat_map(|secret| {
-            [
-                Zeroizing::new(secret.to_owned()),
-                Zeroizing::new(secret.replace('/', "\\/")),
-                Zeroizing::new(form_urlencoded::byte_serialize(secret.as_bytes()).collect()),
-                Zeroizing::new(STANDARD_NO_PAD.encode(secret)),
-                Zeroizing::new(URL_SAFE_NO_PAD.encode(secret)),
-            ]
-        });
+        Credential::Keys(keys) => without_any(keys.values(), text),
+    }
+}
+
+/// The same for any secrets. What is shorter than eight characters is left: it would be found in words that are none.
+pub(crate) fn without_any<'a>(secrets: impl Iterator<Item = &'a Secret>, text: &[u8]) -> Vec<u8> {
+    let forms = secrets.map(Secret::expose).filter(|secret| secret.len() >= 8).flat_map(|secret| {
+        [
+            Zeroizing::new(secret.to_owned()),
+            Zeroizing::new(secret.replace('/', "\\/")),
+            Zeroizing::new(form_urlencoded::byte_serialize(secret.as_bytes()).collect()),
+            Zeroizing::new(STANDARD_NO_PAD.encode(secret)),
+            Zeroizing::new(URL_SAFE_NO_PAD.encode(secret)),
+        ]
+    });
     // Most secrets are written alike in several forms; each is looked for once, a longer one before what it begins with.
     let mut forms: Vec<Zeroizing<String>> = forms.collect();
     forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.as_str().cmp(b.as_str())));

@@ -2,7 +2,7 @@
 
 use crate::client::ClientChoice;
 use crate::ids::{ConnectionId, WorkspaceId};
-use crate::renewal::{ENDS_SOON, FailureClass, Renewal};
+use crate::renewal::{CoolDown, ENDS_SOON, FailureClass, Renewal};
 use crate::server::AuthorizationServer;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -186,11 +186,10 @@ impl Connection {
     pub fn use_client(&mut self, client: ClientChoice) {
         let Some(grant) = &mut self.oauth else { return };
         grant.client = client;
-        let of_client = |class| class == FailureClass::ClientRefused;
-        if grant.renewal.cool_down.as_ref().is_some_and(|cool_down| of_client(cool_down.class)) {
+        if grant.renewal.cool_down.as_ref().is_some_and(CoolDown::is_of_client) {
             grant.renewal.cool_down = None;
         }
-        if matches!(self.status, Status::Error { class, .. } if of_client(class)) {
+        if matches!(self.status, Status::Error { class: FailureClass::ClientRefused, .. }) {
             self.status = Status::Active;
         }
     }
@@ -211,8 +210,19 @@ impl Connection {
     /// Whether its tokens are to be renewed now, a cool-down aside: their time has come, or the clock was set back behind them.
     #[must_use]
     pub fn is_refresh_due(&self, now: Timestamp) -> bool {
-        let renewal = self.oauth.as_ref().map(|grant| &grant.renewal);
-        self.refresh_at().is_some_and(|at| at <= now || renewal.is_some_and(|r| r.is_from_the_future(now)))
+        let untrusted =
+            self.oauth.as_ref().is_some_and(|grant| grant.renewable && grant.renewal.is_from_the_future(now));
+        self.refresh_at().is_some_and(|at| at <= now || untrusted)
+    }
+
+    /// It was used and works: what needed the person before is over.
+    pub fn works_again(&mut self) {
+        self.status = Status::Active;
+        if let Some(grant) = &mut self.oauth
+            && grant.renewal.cool_down.as_ref().is_some_and(CoolDown::needs_person)
+        {
+            grant.renewal.cool_down = None;
+        }
     }
 
     /// Whether its credential ends soon and the person has to act before: it cannot be renewed, or what renews it ends.

@@ -234,6 +234,11 @@ pub struct EndPage {
 /// Answers one return of a browser. It is handed the query string without its question mark.
 #[async_trait]
 pub trait RedirectHandler: Send + Sync {
+    /// Whether a return is this flow's, where several wait at one port.
+    fn awaits(&self, _query: &str) -> bool {
+        true
+    }
+
     /// Handles the return and says what the tab shows, and whether the flow is over and the listener can close.
     async fn arrived(&self, query: String) -> (EndPage, bool);
 
@@ -247,8 +252,8 @@ pub trait RedirectHandler: Send + Sync {
 #[async_trait]
 pub trait Loopback: Send + Sync {
     /// Listens on `127.0.0.1` (on `port`, else any free one) for one flow, until its handler says it is over or `until`. The
-    /// redirect's host is written as `host`: `127.0.0.1` or `localhost`. Requests for other hosts or paths are answered and
-    /// change nothing.
+    /// redirect's host is written as `host`: `127.0.0.1`, or `localhost`, for which `[::1]` is listened at as well. Flows may
+    /// have the same `port`. Requests for other hosts or paths are answered and change nothing.
     ///
     /// # Errors
     /// A few words when the port cannot be had.

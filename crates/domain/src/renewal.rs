@@ -6,6 +6,16 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// The error codes by which services say that they do not accept a client.
+pub const CLIENT_CODES: [&str; 6] = [
+    "invalid_client",
+    "unauthorized_client",
+    "deleted_client",
+    "disabled_client",
+    "invalid_client_id",
+    "bad_client_id",
+];
+
 /// Why a credential could not be renewed, or is no longer accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,16 +73,16 @@ impl FailureClass {
         Self::KeyRefused,
     ];
 
-    /// The class of an error code of the token endpoint (RFC 6749 section 5.2). `ended` are the codes with which a provider,
-    /// besides the usual ones, says that the sign-in is over.
+    /// The class of an error code of the token endpoint (RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6), and of
+    /// those that many services share.
     #[must_use]
-    pub fn of_code(code: &str, ended: &[String]) -> Self {
+    pub fn of_code(code: &str) -> Self {
         match code {
             "invalid_grant" | "bad_refresh_token" => Self::GrantEnded,
-            _ if ended.iter().any(|known| known == code) => Self::GrantEnded,
-            "invalid_client" | "unauthorized_client" => Self::ClientRefused,
+            "interaction_required" | "consent_required" | "login_required" => Self::GrantEnded,
             "temporarily_unavailable" | "server_error" => Self::ProviderTrouble,
-            "slow_down" => Self::RateLimited,
+            "slow_down" | "ratelimited" | "rate_limited" | "rate_limit_exceeded" => Self::RateLimited,
+            _ if CLIENT_CODES.contains(&code) => Self::ClientRefused,
             _ => Self::RequestRefused,
         }
     }
@@ -83,6 +93,7 @@ impl FailureClass {
         match status {
             429 => Self::RateLimited,
             408 | 425 | 500..=599 => Self::ProviderTrouble,
+            400..=499 => Self::RequestRefused,
             _ => Self::Malformed,
         }
     }
@@ -151,6 +162,18 @@ pub struct CoolDown {
     pub since: Timestamp,
     /// Not tried again before, unless a person asks.
     pub not_before: Timestamp,
+    /// The row of failures that needed a person, of which this is the last or which failures that pass came after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed_person: Option<PersonNeeded>,
+}
+
+/// A row of failures in which nothing gets better unless a person acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonNeeded {
+    /// How many there were.
+    pub failures: u32,
+    /// The class of the last.
+    pub class: FailureClass,
 }
 
 impl CoolDown {
@@ -168,17 +191,54 @@ impl CoolDown {
         asked: Option<Timestamp>,
         draw: u32,
     ) -> Self {
-        let kin = before.filter(|before| before.class.needs_person() == class.needs_person());
-        let failures = kin.map_or(1, |before| before.failures.saturating_add(1));
+        let needed = before.and_then(Self::row_of_person);
+        let kin = if class.needs_person() {
+            needed.map(|row| row.failures)
+        } else {
+            before.filter(|before| !before.class.needs_person()).map(|before| before.failures)
+        };
+        let failures = kin.map_or(1, |failures| failures.saturating_add(1));
         let (shortest, longest) = class.waits();
         let doubled = shortest.saturating_mul(1 << failures.saturating_sub(1).min(20));
-        // Between four and six fifths of it, so that many that failed together are not tried together.
-        let fifths =
-            doubled.min(longest).as_millis() * (4000 + i128::from(draw) * 2000 / i128::from(u32::MAX));
-        let wait = SignedDuration::from_millis(i64::try_from(fifths / 5000).unwrap_or(i64::MAX));
-        let own = later(now, wait.clamp(shortest, longest));
+        // Spread over a half more of it, below the longest, so that many that failed together are not tried together.
+        let (least, most) = (doubled.min(longest * 2 / 3), (doubled + doubled / 2).min(longest));
+        let spread = (most - least).as_millis() * i128::from(draw) / i128::from(u32::MAX);
+        let spread = SignedDuration::from_millis(i64::try_from(spread).unwrap_or_default());
+        let own = later(now, least + spread);
         let not_before = asked.map_or(own, |asked| own.max(asked.min(later(now, Self::ASKED_MAX))));
-        Self { failures, class, message, since: now, not_before }
+        let needed_person =
+            if class.needs_person() { Some(PersonNeeded { failures, class }) } else { needed };
+        Self { failures, class, message, since: now, not_before, needed_person }
+    }
+
+    /// Whether a failure of a class after these is news. One that passes is none while a person is needed; of those that need
+    /// one, each class that is not the last one's is, whatever passed between. That a sign-in is over is told once.
+    #[must_use]
+    pub fn is_news(before: Option<&Self>, class: FailureClass) -> bool {
+        if !class.needs_person() {
+            return before.is_none_or(|before| before.class != class && !before.needs_person());
+        }
+        before
+            .and_then(Self::row_of_person)
+            .is_none_or(|row| row.class != class && !(row.class.ends_sign_in() && class.ends_sign_in()))
+    }
+
+    /// Whether something is the matter that only a person can mend, whatever failed since.
+    #[must_use]
+    pub fn needs_person(&self) -> bool {
+        self.row_of_person().is_some()
+    }
+
+    /// Whether the client was refused, whatever passed since.
+    #[must_use]
+    pub fn is_of_client(&self) -> bool {
+        self.row_of_person().is_some_and(|row| row.class == FailureClass::ClientRefused)
+    }
+
+    /// The row of failures that needed a person; those noted before there was one are their own.
+    fn row_of_person(&self) -> Option<PersonNeeded> {
+        let own = PersonNeeded { failures: self.failures, class: self.class };
+        self.needed_person.or_else(|| self.class.needs_person().then_some(own))
     }
 
     /// Whether it is still to be waited. One from a time that is yet to come was noted under another clock, and says nothing.
@@ -234,6 +294,8 @@ impl Renewal {
     const SOONEST: SignedDuration = SignedDuration::from_mins(1);
     /// The longest lead before an access token's end.
     const LEAD: SignedDuration = SignedDuration::from_mins(15);
+    /// The longest lead before tokens die of rest, at which they are tried though an answer was lost.
+    const LAST_LEAD: SignedDuration = SignedDuration::from_hours(24);
     /// The shortest life of a refresh token that is kept alive for its own sake.
     const KEPT_ALIVE: SignedDuration = SignedDuration::from_hours(2);
 
@@ -275,6 +337,24 @@ impl Renewal {
             refresh_ends_since,
             cool_down: None,
         }
+    }
+
+    /// After an answer that was lost: when tokens that die of rest are renewed once more, though that may end them. It is shortly
+    /// before they would die anyway.
+    #[must_use]
+    pub fn last_keep_alive(&self, idle_days: Option<u32>) -> Option<Timestamp> {
+        let obtained_at = self.obtained_at?;
+        let idle = idle_days.map(|days| {
+            later(obtained_at, SignedDuration::from_hours(24) * i32::try_from(days).unwrap_or(i32::MAX))
+        });
+        // One that renewals do not move is no reason.
+        let moves = |end: &Timestamp| {
+            self.refresh_ends_since.is_some_and(|since| since >= obtained_at)
+                && obtained_at.duration_until(*end) >= Self::KEPT_ALIVE
+        };
+        let end = [idle, self.refresh_ends_at.filter(moves)].into_iter().flatten().min()?;
+        let life = obtained_at.duration_until(end).max(SignedDuration::ZERO);
+        Some(earlier(end, Self::LAST_LEAD.min(life / 10)))
     }
 
     /// Whether there is nothing in it.

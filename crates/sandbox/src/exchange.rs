@@ -84,17 +84,21 @@ async fn strike(
     (seq, faults): (u64, Vec<FaultKind>),
     cuts: &mpsc::Sender<Cut>,
 ) -> Response {
+    let (head, body) = request.into_parts();
+    let body = whole(body).await;
     let mut replacement = None;
     for fault in &faults {
         match fault {
             FaultKind::Delay { ms } => clock::sleep(*ms).await,
             FaultKind::Reset => match sever(cuts, Cut::Reset).await {},
-            other => replacement = replacement.or_else(|| canned(other, clock::now())),
+            other => {
+                replacement = replacement.or_else(|| canned(other, (&head.headers, &body), clock::now()));
+            }
         }
     }
     let mut response = match replacement {
         Some(response) => response,
-        None => serve(router, request).await,
+        None => serve(router, Request::from_parts(head, Body::from(body))).await,
     };
     if let Some(Outcome(outcome)) = response.extensions().get() {
         provider.journal.served(seq, outcome);

@@ -105,6 +105,11 @@ pub enum FaultKind {
         /// The value of `error`, such as `bad_verification_code`.
         error: String,
     },
+    /// Replaces the reply by an OAuth error whose description repeats the request: its `Authorization` header and its body.
+    EchoingError {
+        /// The value of `error`, such as `invalid_grant`.
+        error: String,
+    },
 }
 
 /// The value of a `Retry-After` header. As JSON: `{"seconds": 3}`, `{"http_date": 3}`, `{"raw": "soon"}`.
@@ -135,6 +140,7 @@ impl FaultKind {
             Self::Redirect { .. } => "redirect",
             Self::MissingExpiresIn => "missing_expires_in",
             Self::ErrorInside200 { .. } => "error_inside200",
+            Self::EchoingError { .. } => "echoing_error",
         }
     }
 }
@@ -263,6 +269,7 @@ mod tests {
             FaultKind::Redirect { location: "/".into(), status: 302 },
             FaultKind::MissingExpiresIn,
             FaultKind::ErrorInside200 { error: "x".into() },
+            FaultKind::EchoingError { error: "x".into() },
         ];
         for kind in kinds {
             let json = serde_json::to_value(&kind).unwrap();

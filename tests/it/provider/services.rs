@@ -84,11 +84,15 @@ token_endpoint = "https://sim.example/token"
 
 [test]
 request = {{ path = "/me" }}
+
+[[troubleshooting]]
+when = "status == 401"
+say = "The sign-in was revoked, or the app was deleted. Reconnect to sign in again."
 "#
         );
         text
     };
-    let own = manifest("sim", r#"refresh = { ended_codes = ["token_revoked"] }"#);
+    let own = manifest("sim", r#"reply = { codes = { ended = ["token_revoked"] } }"#);
     let month = manifest("sim-30", "refresh = { idle_days = 30 }");
     let two_months = manifest("sim-60", "refresh = { idle_days = 60 }");
     let keyed = KEYED.to_owned();
@@ -114,4 +118,8 @@ api_key = { inject = [{ header = "X-Key", field = "key" }] }
 
 [test]
 request = { path = "/me" }
+
+[[troubleshooting]]
+when = "status == 401"
+say = "Keys end after a year. Make another."
 "#;

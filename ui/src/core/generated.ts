@@ -953,6 +953,8 @@ export interface components {
             client_id?: string | null;
             /** @description The page where clients are registered. */
             console?: string | null;
+            /** @description Whether the gateway has to be set before there is a redirect to register. */
+            needs_gateway?: boolean;
             /** @description Whether one is there: stored, or bundled. */
             ready: boolean;
             /** @description The exact redirect to register for the best way that has one; empty where none is to be registered. */
@@ -987,6 +989,8 @@ export interface components {
             id?: string | null;
             /** @description The authorization server it is registered with; empty where the service names none. */
             issuer: string;
+            /** @description Whether the gateway has to be set before there is a redirect to register. */
+            needs_gateway?: boolean;
             /** @description Whether the next sign-in at this server uses it. */
             next: boolean;
             /** @description Whether a sign-in has succeeded with it. */

@@ -42,6 +42,9 @@ pub struct ClientView {
     pub used_by: usize,
     /// What to register at the service, best first.
     pub redirects: Vec<RedirectView>,
+    /// Whether the gateway has to be set before there is a redirect to register.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_gateway: bool,
     /// The page where clients are registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<String>,
@@ -130,6 +133,7 @@ impl ClientView {
             next: client.next,
             used_by: client.used_by,
             redirects: client.redirects.into_iter().map(RedirectView::from).collect(),
+            needs_gateway: client.needs_gateway,
             console: client.console.map(String::from),
         }
     }

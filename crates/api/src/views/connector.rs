@@ -69,6 +69,9 @@ pub struct ClientNeed {
     pub redirect: String,
     /// Every redirect to register, best first. The https one is there only where a gateway is set.
     pub redirects: Vec<RedirectView>,
+    /// Whether the gateway has to be set before there is a redirect to register.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_gateway: bool,
     /// The ways in which a sign-in can come back, best first.
     pub strategies: Vec<StrategyWord>,
     /// The page where clients are registered.
@@ -192,7 +195,7 @@ impl MethodView {
         let (kind, client, scopes) = match &method.oauth2 {
             None => (MethodKind::ApiKey, None, vec![]),
             Some(oauth) => {
-                let own = app.own_client_id(caller, manifest, oauth).await;
+                let own = app.own_client_id(caller, manifest, method).await;
                 let rules = &oauth.client;
                 let redirects: Vec<RedirectView> = oauth.redirects(bounce).map(RedirectView::from).collect();
                 let client = ClientNeed {
@@ -200,6 +203,7 @@ impl MethodView {
                     bundled: rules.bundled().is_some(),
                     redirect: redirects.first().map(|first| first.redirect.clone()).unwrap_or_default(),
                     redirects,
+                    needs_gateway: oauth.needs_gateway(bounce),
                     strategies: oauth.strategies.iter().map(|way| StrategyWord::from(*way)).collect(),
                     console: rules.console.as_ref().map(ToString::to_string),
                     secret: match rules.secret {

@@ -8,6 +8,9 @@ use crate::secrets;
 use hearthkey_api::operations::clients;
 use hearthkey_api::views::{ClientSource, ClientVerdict, ClientView, MethodKind, RedirectView, SecretNeed};
 
+/// What to do before there is a redirect to register, where a service returns by way of a gateway only.
+pub(super) const GATEWAY_FIRST: &str = "Set the gateway first: hearthkey gateway URL";
+
 impl Session {
     pub(crate) async fn clients(&self, args: Clients) -> Result<(), Failure> {
         match args.command.unwrap_or(ClientsCommand::List) {
@@ -99,6 +102,7 @@ fn to_register(client: &ClientView) -> String {
     let redirects = || client.redirects.iter().map(|RedirectView { redirect, .. }| format!("\n  {redirect}"));
     let at = client.console.as_ref().map_or(String::new(), |console| format!(" at {console}"));
     match client.redirects.len() {
+        0 if client.needs_gateway => format!("{GATEWAY_FIRST}."),
         0 => "No redirect has to be registered.".to_owned(),
         1 => format!("Register this redirect{at}:{}", redirects().collect::<String>()),
         _ => {

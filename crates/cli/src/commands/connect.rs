@@ -1,6 +1,7 @@
 //! Connecting: by signing in in the browser, or with a key.
 
 use super::Session;
+use super::clients::GATEWAY_FIRST;
 use super::connections::say_connected;
 use crate::args::Connect;
 use crate::failure::Failure;
@@ -111,13 +112,14 @@ impl Session {
                 let client_secret = wanted.then(|| secrets::ask("Client secret")).transpose()?;
                 Some(ClientInput { client_id, client_secret })
             }
-            (None, Some(need)) if !need.ready && need.client_id.is_none() && method_knows_issuer(method) => {
+            (None, Some(need)) if !need.ready && need.client_id.is_none() && knows_server(method) => {
                 self.teach(method);
-                let redirect = match need.redirect.as_str() {
+                let further = match need.redirect.as_str() {
+                    "" if need.needs_gateway => format!(". {GATEWAY_FIRST}"),
                     "" => String::new(),
                     redirect => format!(", registered with the redirect {redirect}"),
                 };
-                let detail = format!("{} needs a client of your own: --client-id ID{redirect}", service.name);
+                let detail = format!("{} needs a client of your own: --client-id ID{further}", service.name);
                 return Err(Failure::input(detail));
             }
             _ => None,
@@ -143,7 +145,7 @@ impl Session {
     }
 }
 
-/// Whether a stored client would show before the form is filled in: not where the issuer is typed.
-fn method_knows_issuer(method: &MethodView) -> bool {
-    method.fields.iter().all(|field| field.kind != FieldWord::Url)
+/// Whether a stored client would show before the form is filled in: not where the server depends on an answer.
+fn knows_server(method: &MethodView) -> bool {
+    method.fields.iter().all(|field| field.kind == FieldWord::Secret)
 }

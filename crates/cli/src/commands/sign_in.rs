@@ -38,7 +38,11 @@ impl Session {
         self.output.progress(&flow, &what_to_do(&flow, pastes));
         let ended = tokio::select! {
             ended = self.follow(&flow.id) => ended?,
-            refused = self.paste(&flow.id), if pastes => return Err(refused),
+            refused = self.paste(&flow.id), if pastes => {
+                // Nobody is left who would finish it here. The refusal is what is told.
+                let _ = self.call(&Cancel { authorization: flow.id.clone() }).await;
+                return Err(refused);
+            }
             () = &mut interrupted => {
                 self.call(&Cancel { authorization: flow.id.clone() }).await?;
                 // It may have been approved a moment before; then it is told as it ended.
@@ -116,7 +120,7 @@ impl Session {
                 // Told by whoever follows it.
                 Ok(_) => std::future::pending().await,
                 Err(failure @ Failure::Problem(_))
-                    if failure.is(ProblemKind::InvalidInput) && crate::secrets::is_interactive() =>
+                    if can_be_pasted_again(&failure) && crate::secrets::is_interactive() =>
                 {
                     self.output.failure(&failure);
                 }
@@ -139,8 +143,7 @@ impl Session {
                         Ok(Some(state)) => {
                             let waits = state.state == AuthorizationState::WaitingForUnlock;
                             if waits && !std::mem::replace(&mut said_locked, true) {
-                                self.output
-                                    .note("The answer is here. It goes on once you unlock: hearthkey unlock");
+                                self.output.note(&until_unlocked(&state));
                             }
                             last = Some(state);
                         }
@@ -159,6 +162,23 @@ impl Session {
             }
             client = self.next_client().await?;
         }
+    }
+}
+
+/// Whether a sign-in waits on after an address that was refused.
+fn can_be_pasted_again(failure: &Failure) -> bool {
+    let kinds = [ProblemKind::InvalidInput, ProblemKind::Locked, ProblemKind::KeychainUnavailable];
+    kinds.into_iter().any(|kind| failure.is(kind))
+}
+
+/// What a sign-in waits for while Hearthkey is locked.
+fn until_unlocked(flow: &AuthorizationView) -> String {
+    match flow.device {
+        Some(_) => {
+            let until = flow.expires_at.strftime("%H:%M UTC");
+            format!("Waiting for the unlock; the code stays good until {until}: hearthkey unlock")
+        }
+        None => "The answer is here. It goes on once you unlock: hearthkey unlock".to_owned(),
     }
 }
 

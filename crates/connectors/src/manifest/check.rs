@@ -3,7 +3,7 @@
 mod oauth;
 
 use super::{Address, AuthMethod, FieldKind, Manifest, OAuth2, RequestTemplate};
-use crate::address::is_domain;
+use crate::address::{is_domain, is_label};
 use crate::expression;
 use crate::request::{caller_header, names_in};
 use regex::Regex;
@@ -213,6 +213,9 @@ fn check_address(here: &str, method: &AuthMethod, at: &str, address: &Address) -
         }
         Address::Under { under, .. } if !is_domain(under) => {
             return refuse(at, "under must be a domain like \"example.com\"");
+        }
+        Address::Under { between, .. } if !between.iter().all(|one| one.split('.').all(is_label)) => {
+            return refuse(at, "between must list labels like \"my\"");
         }
         Address::Told { told: name, .. } if !told(name) => {
             return refuse(at, format!("{here} has no reply value {name:?}"));

@@ -4,6 +4,7 @@
 
 use super::Address;
 use hearthkey_domain::authorization::{Strategy, link_redirect};
+use hearthkey_domain::renewal::FailureClass;
 use hearthkey_domain::server::ClientAuthentication;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +28,12 @@ pub struct OAuth2 {
         "type": "string", "enum": ["loopback", "deep_link", "https_bounce", "device"]
     }))]
     pub strategies: Vec<Strategy>,
+    /// Of these, the ways that only a client with a secret has. Such a client takes them first.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("items" = {
+        "type": "string", "enum": ["loopback", "deep_link", "https_bounce", "device"]
+    }))]
+    pub confidential: Vec<Strategy>,
     /// What the service wants of a loopback redirect, where it is not `127.0.0.1` and any port.
     pub loopback: Option<Loopback>,
     /// The header that carries the access token, where it is not `Authorization: Bearer`.
@@ -34,6 +41,9 @@ pub struct OAuth2 {
     /// How the tokens are renewed, where it is not as RFC 6749 has it.
     #[serde(default)]
     pub refresh: Refresh,
+    /// Which token is told to the revocation endpoint.
+    #[serde(default)]
+    pub revoke: RevokedToken,
     /// What is asked for, each with its reason.
     #[serde(default)]
     pub scopes: Vec<Scope>,
@@ -80,6 +90,12 @@ impl OAuth2 {
         }
     }
 
+    /// Whether there is a redirect to register only once there is an https page.
+    #[must_use]
+    pub fn needs_gateway(&self, bounce: Option<&Url>) -> bool {
+        bounce.is_none() && self.strategies.iter().all(|way| *way == Strategy::HttpsBounce)
+    }
+
     /// Every redirect to register, best first.
     pub fn redirects<'a>(&'a self, bounce: Option<&'a Url>) -> impl Iterator<Item = (Strategy, String)> {
         self.strategies.iter().filter_map(move |one| Some((*one, self.redirect(*one, bounce)?)))
@@ -124,6 +140,28 @@ pub struct Server {
     pub client_authentication: ClientAuthentication,
 }
 
+impl Server {
+    /// The endpoints at which a client authenticates besides the token endpoint, where they are written out here.
+    pub fn written_out(&self) -> impl Iterator<Item = &Url> {
+        let endpoints = [&self.revocation_endpoint, &self.device_authorization_endpoint];
+        endpoints.into_iter().flatten().filter_map(|endpoint| match endpoint {
+            Address::Fixed(url) => Some(url),
+            _ => None,
+        })
+    }
+}
+
+/// Which token ends a sign-in where it is revoked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokedToken {
+    /// The refresh token, where there is one (RFC 7009 section 2.1).
+    #[default]
+    RefreshToken,
+    /// The access token.
+    AccessToken,
+}
+
 /// What kind of client registration the service wants.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +173,9 @@ pub struct ClientRules {
     pub console: Option<Url>,
     /// The `client_id` of a public client that is ready to use. Empty: a slot that whoever builds the app may fill.
     pub bundled: Option<String>,
+    /// What the service wants beside `bundled` as `client_secret` and declares to be public, as Google does for desktop apps.
+    /// It keeps nothing safe. Empty: a slot, as above.
+    pub bundled_secret: Option<String>,
 }
 
 impl ClientRules {
@@ -142,6 +183,12 @@ impl ClientRules {
     #[must_use]
     pub fn bundled(&self) -> Option<&str> {
         self.bundled.as_deref().filter(|client_id| !client_id.is_empty())
+    }
+
+    /// What goes with that `client_id`, where the service wants it. An empty slot has none.
+    #[must_use]
+    pub fn bundled_secret(&self) -> Option<&str> {
+        self.bundled_secret.as_deref().filter(|text| !text.is_empty())
     }
 }
 
@@ -199,9 +246,8 @@ pub struct Refresh {
     /// After how many days without use the service ends a refresh token.
     #[schemars(range(min = 1))]
     pub idle_days: Option<u32>,
-    /// Error codes that say, besides `invalid_grant`, that the sign-in is over.
-    #[serde(default)]
-    pub ended_codes: Vec<String>,
+    /// Why sign-ins end at this service, in whole sentences that a person reads beside "Reconnect to sign in again."
+    pub ended_says: Option<String>,
     /// Whether a 401 of the API says that the access token has to be renewed; true if left out.
     pub on_401: Option<bool>,
 }
@@ -254,12 +300,51 @@ pub struct ReplyRules {
     pub at: Option<String>,
     /// The member that is `false` where the request was refused.
     pub ok: Option<String>,
+    /// The member in which the code of a refusal is, where it is not `error`.
+    pub error_at: Option<String>,
+    /// What the service's own error codes mean.
+    #[serde(default)]
+    pub codes: Codes,
     /// Types of token that are sent as bearers, besides `bearer`.
     #[serde(default)]
     pub token_types: Vec<String>,
     /// How many seconds an access token is taken to live where the reply does not say.
     #[schemars(range(min = 60))]
     pub assumed_life: Option<u32>,
+}
+
+/// What a service's own error codes mean, besides those of the RFCs. A code that is not known refuses the request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Codes {
+    /// The sign-in is over.
+    #[serde(default)]
+    pub ended: Vec<String>,
+    /// The client is not accepted.
+    #[serde(default)]
+    pub client: Vec<String>,
+    /// The service has a problem of its own, which passes.
+    #[serde(default)]
+    pub passing: Vec<String>,
+}
+
+impl Codes {
+    /// The class of an error of the token endpoint.
+    #[must_use]
+    pub fn class(&self, code: &str) -> FailureClass {
+        let named = |codes: &[String]| codes.iter().any(|known| known == code);
+        match code {
+            _ if named(&self.ended) => FailureClass::GrantEnded,
+            _ if named(&self.client) => FailureClass::ClientRefused,
+            _ if named(&self.passing) => FailureClass::ProviderTrouble,
+            _ => FailureClass::of_code(code),
+        }
+    }
+
+    /// Every code that is named.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.ended.iter().chain(&self.client).chain(&self.passing).map(String::as_str)
+    }
 }
 
 /// A parameter of the browser's return that belongs to the connection.

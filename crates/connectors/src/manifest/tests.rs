@@ -72,6 +72,12 @@ fn complaints_about_signing_in_say_what_to_write() {
         ("github.toml", r#"["device", "loopback"]"#, "[]"),
         ("github.toml", r#"["device", "loopback"]"#, r#"["loopback", "loopback"]"#),
         ("github.toml", r#"["device", "loopback"]"#, r#"["browser"]"#),
+        ("github.toml", r#"confidential = ["loopback"]"#, r#"confidential = ["deep_link"]"#),
+        ("github.toml", r#"secret = "optional""#, r#"secret = "none""#),
+        ("google-calendar.toml", r#"bundled = """#, r#"bundled = "app""#),
+        ("google-calendar.toml", r#"bundled_secret = """#, r#"bundled_secret = "GOCSPX""#),
+        ("salesforce.toml", r#"between = ["my","#, r#"between = ["my.","#),
+        ("slack.toml", r#"revoke = "access_token""#, r#"revoke = "both""#),
         ("github.toml", "device_authorization_endpoint = \"https://github.com/login/device/code\"\n", ""),
         ("github.toml", r#"name = "read:user""#, r#"name = "read:user user""#),
         ("github.toml", r#"name = "user:email""#, r#"name = "read:user""#),
@@ -81,6 +87,9 @@ fn complaints_about_signing_in_say_what_to_write() {
         ("google-calendar.toml", "idle_days = 180", "idle_days = 0"),
         ("slack.toml", r#"scope_parameter = "user_scope""#, r#"scope_parameter = "state""#),
         ("slack.toml", r#"token_types = ["user"]"#, "assumed_life = 1"),
+        ("slack.toml", r#"["bad_client_secret"]"#, r#"["token_expired"]"#),
+        ("hubspot.toml", r#"error_at = "status""#, r#"error_at = "error""#),
+        ("airtable.toml", r#"days without a renewal.""#, r#"days""#),
         ("salesforce.toml", r#"told = "instance_url""#, r#"told = "instance""#),
         ("salesforce.toml", r#""my.salesforce.com", "salesforce.com""#, r#""com""#),
         (
@@ -122,10 +131,13 @@ fn the_protocol_is_not_a_manifests_to_change() {
 #[test]
 fn oauth_endpoints_are_https_names() {
     let from = "https://github.com/login/oauth/access_token";
+    let line = GITHUB.lines().position(|line| line.contains(from)).unwrap() + 1;
     for bad in ["http://github.com/x", "https://localhost/x", "https://10.0.0.1/x", "ftp://github.com/x"] {
         let text = complaint("github.toml", GITHUB, from, bad);
         assert!(
-            text.starts_with("github.toml:41: auth[0].oauth2.server.token_endpoint: must be https"),
+            text.starts_with(&format!(
+                "github.toml:{line}: auth[0].oauth2.server.token_endpoint: must be https"
+            )),
             "{text}"
         );
     }

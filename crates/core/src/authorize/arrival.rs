@@ -58,6 +58,10 @@ impl Arrival {
 
 #[async_trait]
 impl RedirectHandler for Arrival {
+    fn awaits(&self, query: &str) -> bool {
+        Callback::parse(query).is_ok_and(|callback| state_digest(&callback.state) == self.state_digest)
+    }
+
     /// A return that is not this flow's is answered and changes nothing: any program on this computer may call here.
     async fn arrived(&self, query: String) -> (EndPage, bool) {
         let Ok(callback) = Callback::parse(&query) else {
@@ -69,8 +73,8 @@ impl RedirectHandler for Arrival {
         if state_digest(&callback.state) != self.state_digest {
             return (end_page::not_expected(), false);
         }
-        // A vault that is closed does not cost the sign-in: the tab can be loaded again once it is open.
-        if let Err(error @ (Error::Vault(_) | Error::Locked)) = app.vault().await {
+        // What is closed does not cost the sign-in: the tab can be loaded again once it is open.
+        if let Err(error) | Ok(Some(error)) = app.closed().await {
             return (end_page::closed(&error), false);
         }
         let (id, caller) = (self.id, self.caller.clone());
@@ -78,12 +82,12 @@ impl RedirectHandler for Arrival {
             let app = Arc::clone(&app);
             app.unhurried.clone().spawn(async move { app.finish_return(id, &caller, callback).await })
         };
-        let page = match task.await {
-            Ok(Ok(kept)) => end_page::connected(&kept),
-            Ok(Err(error)) => end_page::failed(&error),
-            Err(_) => end_page::failed(&Error::Internal("the sign-in did not finish")),
-        };
-        (page, true)
+        match task.await {
+            Ok(Ok(kept)) => (end_page::connected(&kept), true),
+            Ok(Err(NotFinished::Untouched(error))) => (end_page::closed(&error), false),
+            Ok(Err(NotFinished::Ended(error))) => (end_page::failed(&error), true),
+            Err(_) => (end_page::failed(&Error::Internal("the sign-in did not finish")), true),
+        }
     }
 
     async fn given_up(&self) {
@@ -91,28 +95,32 @@ impl RedirectHandler for Arrival {
     }
 }
 
+/// Why a return brought no connection.
+pub(super) enum NotFinished {
+    /// The flow could not be taken: it waits as before, and the same return can come again.
+    Untouched(Error),
+    /// The flow has ended.
+    Ended(Error),
+}
+
 impl Hearthkey {
-    /// Ends a flow with its return, whichever way that came.
+    /// Ends a flow with its return, whichever way that came. That the vault is open was looked at before.
     pub(super) async fn finish_return(
         &self,
         id: AuthorizationId,
         caller: &Caller,
         callback: Callback,
-    ) -> Result<Kept, Error> {
+    ) -> Result<Kept, NotFinished> {
         let taken = match self.ports.store.take_authorization(&state_digest(&callback.state)).await {
             Ok(Some(taken)) => taken,
             // Another return was first, or it was given up: how it ends is not this one's to say.
-            Ok(None) => return Err(Error::Cancelled),
-            Err(error) => {
-                let error = Error::from(error);
-                self.flows.advance(id, FlowState::Failed(Failure::from(&error)));
-                return Err(error);
-            }
+            Ok(None) => return Err(NotFinished::Ended(Error::Cancelled)),
+            Err(error) => return Err(NotFinished::Untouched(error.into())),
         };
         self.flows.advance(id, FlowState::Exchanging);
         let (pending, verifier) = taken;
         let outcome = self.connect(caller, pending.clone(), verifier, callback).await;
-        self.end_flow(caller, &pending, outcome).await
+        self.end_flow(caller, &pending, outcome).await.map_err(NotFinished::Ended)
     }
 
     /// Writes down how a flow that was taken has ended, and tells its watchers.

@@ -62,9 +62,6 @@ impl Hearthkey {
         if let Some(known) = &reconnect {
             self.check_same_place(known, server, &policy).await?;
         }
-        let ways = self.ways_back(oauth, server).await?;
-        let has_browser = wish.has_browser.unwrap_or_else(|| self.ports.browser.is_here());
-        let strategy = ways.choose(&manifest.name, &oauth.strategies, wish.strategy, has_browser)?;
         let choice = match (&before, &reconnect, wish.client) {
             (Some(before), _, None) => before.client.clone(),
             // A connection goes on with the client it was made with.
@@ -76,6 +73,9 @@ impl Hearthkey {
             (_, _, typed) => self.choose_client(workspace, manifest, oauth, server, typed).await?,
         };
         let (client_id, client_secret) = self.client_credentials(workspace, &choice, server).await?;
+        let ways = self.ways_back(oauth, server, client_secret.is_some()).await?;
+        let has_browser = wish.has_browser.unwrap_or_else(|| self.ports.browser.is_here());
+        let strategy = ways.choose(&manifest.name, &oauth.strategies, wish.strategy, has_browser)?;
 
         let now = self.now();
         let id = AuthorizationId::new(now, self.random());

@@ -5,25 +5,45 @@ use crate::changes::Topic;
 use crate::tokens::token_policy;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_connectors::discovery::known_server;
-use hearthkey_connectors::manifest::{Manifest, OAuth2, SecretRule};
+use hearthkey_connectors::manifest::{Address, AuthMethod, Manifest, OAuth2, SecretRule};
 use hearthkey_domain::Secret;
+use hearthkey_domain::authorization::PendingAuthorization;
 use hearthkey_domain::client::{Client, ClientChoice};
 use hearthkey_domain::ids::{ClientId, WorkspaceId};
 use hearthkey_domain::server::AuthorizationServer;
-use std::collections::BTreeMap;
+
+/// What comes before the registration where a service returns by way of a gateway only.
+const GATEWAY_FIRST: &str = "Set the gateway first: hearthkey gateway URL";
+
+fn needs_own(manifest: &Manifest) -> String {
+    format!("{} needs a client of your own", manifest.name)
+}
 
 impl Hearthkey {
-    /// The `client_id` of the person's own registration for a connector, where its issuer is known beforehand.
+    /// The `client_id` of the person's own registration for a way to sign in. Where the server is one of many below the service's
+    /// domain, that for the one that stands there from the start, else the newest; a typed issuer is not known beforehand.
     pub async fn own_client_id(
         &self,
         caller: &Caller,
         manifest: &Manifest,
-        oauth: &OAuth2,
+        method: &AuthMethod,
     ) -> Option<String> {
-        let server = known_server(oauth, &BTreeMap::new())?;
+        let server = method.oauth2.as_ref()?.server.as_ref()?;
         let workspace = self.known_workspace(caller).await.ok()??.id;
-        let client = self.ports.store.client_for(workspace, &manifest.id, &server.issuer).await.ok()??;
-        Some(client.client_id)
+        let defaults =
+            method.fields.iter().filter_map(|field| Some((field.name.clone(), field.default.clone()?)));
+        if let Some(known) = known_server(method.oauth2.as_ref()?, &defaults.collect()) {
+            let found = self.ports.store.client_for(workspace, &manifest.id, &known.issuer).await.ok()?;
+            if let Some(client) = found {
+                return Some(client.client_id);
+            }
+        }
+        if matches!(server.token_endpoint, Address::Fixed(_)) {
+            return None;
+        }
+        let rows = self.ports.store.clients(workspace).await.ok()?.into_iter().map(|(client, _)| client);
+        let of_it = rows.filter(|client| client.connector == manifest.id && client.is_for_use());
+        Some(of_it.max_by_key(|client| client.id)?.client_id)
     }
 
     pub(super) async fn choose_client(
@@ -44,15 +64,17 @@ impl Hearthkey {
             return Ok(ClientChoice::Bundled { client_id: client_id.to_owned() });
         }
         let console = oauth.client.console.as_ref().map_or(String::new(), |url| format!(" at {url}"));
-        let redirect = oauth.redirects(None).next();
+        let bounce = self.bounce().await?;
+        if oauth.needs_gateway(bounce.as_ref()) {
+            let expected = format!("{}. {GATEWAY_FIRST}", needs_own(manifest));
+            return Err(Error::Input { field: "client".into(), expected });
+        }
+        let redirect = oauth.redirects(bounce.as_ref()).next();
         let redirect =
             redirect.map_or(String::new(), |(_, redirect)| format!(" with the redirect {redirect}"));
         Err(Error::Input {
             field: "client".into(),
-            expected: format!(
-                "{} needs a client of your own: register one{console}{redirect}",
-                manifest.name
-            ),
+            expected: format!("{}: register one{console}{redirect}", needs_own(manifest)),
         })
     }
 
@@ -127,6 +149,19 @@ impl Hearthkey {
         match choice {
             ClientChoice::Own { id } => Ok(self.ports.store.client(workspace, *id).await?.is_some()),
             ClientChoice::Bundled { .. } => Ok(true),
+        }
+    }
+
+    /// Whether the client of a flow has a secret, which a locked vault tells as well.
+    pub(super) async fn has_secret(&self, pending: &PendingAuthorization) -> Result<bool, Error> {
+        match &pending.client {
+            ClientChoice::Own { id } => {
+                let row = self.ports.store.client(pending.workspace, *id).await?;
+                Ok(row.is_some_and(|(client, _)| client.confidential))
+            }
+            ClientChoice::Bundled { client_id } => {
+                Ok(self.bundled_secret(client_id, &pending.server).is_some())
+            }
         }
     }
 

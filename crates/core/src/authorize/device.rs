@@ -8,14 +8,19 @@ use crate::error::Failure;
 use crate::oauth::TokenFailure;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::authorization::{Answer, DeviceGrant, PendingAuthorization, ReturnRefused};
-use hearthkey_domain::credential::TokenSet;
+use hearthkey_domain::credential::{Credential, TokenSet};
 use hearthkey_domain::ids::{AuthorizationId, WorkspaceId};
+use hearthkey_domain::ports::StoreError;
+use hearthkey_domain::renewal::FailureClass;
 use jiff::SignedDuration;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// The longest wait after requests that brought no answer, in seconds.
 const BACKOFF_MAX: u32 = 60;
+
+/// How often a database that fails is asked once more while tokens wait for it, a second each.
+const TAKE_TRIES: u32 = 5;
 
 /// When to ask again.
 enum Pace {
@@ -39,14 +44,16 @@ impl Hearthkey {
         let (app, clock) = (Arc::downgrade(self), Arc::clone(&self.ports.clock));
         let caller = caller.clone();
         tokio::spawn(async move {
-            let mut failures = 0;
+            let (mut failures, mut interval) = (0, DeviceGrant::INTERVAL);
             loop {
-                let Some(interval) = (match app.upgrade() {
-                    Some(app) => app.interval_of(workspace, id).await,
-                    None => None,
-                }) else {
-                    return;
-                };
+                let Some(asking) = app.upgrade() else { return };
+                match asking.interval_of(workspace, id).await {
+                    Ok(Some(found)) => interval = found,
+                    Ok(None) => return,
+                    // The next read may go better; nothing was lost.
+                    Err(_) => failures += 1,
+                }
+                drop(asking);
                 let wait = if failures == 0 {
                     interval
                 } else {
@@ -71,12 +78,16 @@ impl Hearthkey {
     }
 
     /// How many seconds lie between two polls; `None` when the flow does not wait any more.
-    async fn interval_of(&self, workspace: WorkspaceId, id: AuthorizationId) -> Option<u32> {
-        let (pending, _) = self.ports.store.authorization(workspace, id).await.ok()??;
-        match pending.answer {
-            Answer::Device(grant) => Some(grant.interval.clamp(1, DeviceGrant::INTERVAL_MAX)),
-            Answer::Redirect { .. } => None,
-        }
+    async fn interval_of(
+        &self,
+        workspace: WorkspaceId,
+        id: AuthorizationId,
+    ) -> Result<Option<u32>, StoreError> {
+        let found = self.ports.store.authorization(workspace, id).await?;
+        Ok(match found.map(|(pending, _)| pending.answer) {
+            Some(Answer::Device(grant)) => Some(grant.interval.clamp(1, DeviceGrant::INTERVAL_MAX)),
+            Some(Answer::Redirect { .. }) | None => None,
+        })
     }
 
     async fn poll_once(&self, workspace: WorkspaceId, id: AuthorizationId, caller: &Caller) -> Pace {
@@ -94,24 +105,27 @@ impl Hearthkey {
                 self.flows.advance(id, FlowState::WaitingForUnlock(Failure::from(&closed)));
                 return Pace::Usual;
             }
+            Err(Error::Store(_)) => return Pace::Slower,
             Err(error) => return self.fail_device(caller, &pending, error).await,
         };
         self.flows.advance(id, FlowState::Waiting);
         match self.poll_device_code(&opened.client, &opened.secret, &pending.scopes).await {
             Ok(tokens) => self.finish_device(caller, pending, opened, tokens).await,
-            Err(TokenFailure::Refused(error)) if error.code == "authorization_pending" => Pace::Usual,
-            Err(TokenFailure::Refused(error)) if error.code == "slow_down" => self.slow_down(pending).await,
-            Err(TokenFailure::Refused(error)) if error.code == "access_denied" => {
-                self.fail_device(caller, &pending, Error::Return(ReturnRefused::Denied)).await
-            }
-            Err(TokenFailure::Refused(error)) if error.code == "expired_token" => {
-                self.fail_device(caller, &pending, Error::Return(ReturnRefused::Expired)).await
-            }
-            Err(failure) if failure.is_passing() => Pace::Slower,
-            Err(failure) => {
-                let error = failure.into_error(&opened.manifest.name);
-                self.fail_device(caller, &pending, error).await
-            }
+            Err(failure) => match failure.code() {
+                Some("authorization_pending") => Pace::Usual,
+                Some("slow_down") => self.slow_down(pending).await,
+                _ if failure.is_passing() => Pace::Slower,
+                Some("access_denied") => {
+                    self.fail_device(caller, &pending, Error::Return(ReturnRefused::Denied)).await
+                }
+                Some("expired_token") => {
+                    self.fail_device(caller, &pending, Error::Return(ReturnRefused::Expired)).await
+                }
+                _ => {
+                    let error = failure.into_error(&opened.manifest.name);
+                    self.fail_device(caller, &pending, error).await
+                }
+            },
         }
     }
 
@@ -136,24 +150,34 @@ impl Hearthkey {
         tokens: TokenSet,
     ) -> Pace {
         let Opened { manifest, client, vault, .. } = opened;
-        if !matches!(self.ports.store.take_authorization(&pending.state_digest).await, Ok(Some(_))) {
-            // It was given up while the answer was on its way: nobody wants what was granted.
-            if let Some(endpoint) = client.server.revocation_endpoint.clone() {
-                let (token, hint) = match &tokens.refresh_token {
-                    Some(token) => (token, "refresh_token"),
-                    None => (&tokens.access_token, "access_token"),
-                };
-                if self.revoke_token(&client, &endpoint, token, hint).await.is_err() {
-                    tracing::warn!("a grant that is not used could not be ended");
-                }
-            }
+        let taken = self.take_patiently(&pending.state_digest).await;
+        if let Ok(true) = taken {
+            self.flows.advance(pending.id, FlowState::Exchanging);
+            let outcome = self.keep_tokens(caller, pending.clone(), manifest, client, &vault, tokens).await;
+            // Its watchers are told, and the history.
+            let _ = self.end_flow(caller, &pending, outcome).await;
             return Pace::Over;
         }
-        self.flows.advance(pending.id, FlowState::Exchanging);
-        let outcome = self.keep_tokens(caller, pending.clone(), manifest, client, &vault, tokens).await;
-        // Its watchers are told, and the history.
-        let _ = self.end_flow(caller, &pending, outcome).await;
+        // It was given up while the answer was on its way, or cannot be kept: nobody uses what was granted.
+        let unused = self.nameless(pending.clone(), client.server, &tokens);
+        self.give_back(&unused, client.policy, &Credential::OAuth2(tokens)).await;
+        if let Err(error) = taken {
+            let _ = self.end_flow(caller, &pending, Err(error.into())).await;
+        }
         Pace::Over
+    }
+
+    /// Takes a flow whose tokens are here; false when it was given up. A code works once, so that a database that fails for a
+    /// moment is asked again.
+    async fn take_patiently(&self, state_digest: &str) -> Result<bool, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.ports.store.take_authorization(state_digest).await {
+                Err(_) if tries < TAKE_TRIES => tries += 1,
+                taken => return taken.map(|taken| taken.is_some()),
+            }
+            self.ports.clock.sleep_until(self.now() + SignedDuration::from_secs(1)).await;
+        }
     }
 
     async fn fail_device(&self, caller: &Caller, pending: &PendingAuthorization, error: Error) -> Pace {
@@ -168,12 +192,18 @@ impl Hearthkey {
 }
 
 impl TokenFailure {
+    /// The server's error code (RFC 8628 section 3.5).
+    fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) => Some(&refusal.error.code),
+            _ => None,
+        }
+    }
+
     /// Whether the same request may bring an answer later.
     fn is_passing(&self) -> bool {
-        match self {
-            Self::Http(_) => true,
-            Self::Status(status, _) => matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error(),
-            _ => false,
-        }
+        let class = self.class();
+        matches!(self, Self::Http(_))
+            || matches!(class, FailureClass::RateLimited | FailureClass::ProviderTrouble)
     }
 }

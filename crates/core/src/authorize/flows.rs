@@ -91,7 +91,7 @@ pub(crate) struct Flows(Mutex<BTreeMap<AuthorizationId, Flow>>);
 
 struct Flow {
     sender: watch::Sender<Authorization>,
-    /// Cancelled when the person gives up: its listener closes.
+    /// Cancelled with its end: its listener closes.
     given_up: CancellationToken,
 }
 
@@ -134,7 +134,7 @@ impl Flows {
     pub(crate) fn advance(&self, id: AuthorizationId, state: FlowState) {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flow) = flows.get(&id) {
-            if state == FlowState::Cancelled {
+            if state.is_final() {
                 flow.given_up.cancel();
             }
             flow.sender.send_if_modified(|authorization| {

@@ -52,30 +52,12 @@ impl Hearthkey {
         tokens: TokenSet,
     ) -> Result<Kept, Error> {
         self.prove_client(pending.workspace, &pending.client).await;
-        let now = self.now();
         let ActingClient { server, policy, .. } = client;
         let settled = self.settled(manifest, &pending, &server, &tokens);
-        let PendingAuthorization { id: flow, label, reconnect, second, .. } = pending;
-        let grant = first_grant(server, pending.client, pending.scopes, &tokens);
-        let issuer = grant.server.issuer.clone();
+        let (flow, reconnect, second) = (pending.id, pending.reconnect, pending.second);
+        let (label, issuer) = (pending.label.clone(), server.issuer.clone());
+        let mut connection = self.nameless(pending, server, &tokens);
         let credential = Credential::OAuth2(tokens);
-        let mut connection = Connection {
-            id: ConnectionId::new(now, self.random()),
-            workspace: pending.workspace,
-            connector: pending.connector,
-            method: pending.method,
-            label: String::new(),
-            status: Status::Active,
-            identity: Default::default(),
-            values: pending.values,
-            oauth: Some(grant),
-            masked_key: None,
-            created_at: now,
-            last_used_at: None,
-            last_tested_at: None,
-            last_refreshed_at: None,
-            version: 1,
-        };
         self.plan_renewal(&mut connection);
         // What cannot be kept does not live on at the service unseen.
         let (values, final_policy) = match settled {
@@ -108,6 +90,33 @@ impl Hearthkey {
                 self.give_back(&connection, grant.policy, &grant.credential).await;
                 Err(error)
             }
+        }
+    }
+
+    /// What the tokens of a flow are a connection of, before anybody was asked whose it is.
+    pub(super) fn nameless(
+        &self,
+        pending: PendingAuthorization,
+        server: AuthorizationServer,
+        tokens: &TokenSet,
+    ) -> Connection {
+        let now = self.now();
+        Connection {
+            id: ConnectionId::new(now, self.random()),
+            workspace: pending.workspace,
+            connector: pending.connector,
+            method: pending.method,
+            label: String::new(),
+            status: Status::Active,
+            identity: Default::default(),
+            values: pending.values,
+            oauth: Some(first_grant(server, pending.client, pending.scopes, tokens)),
+            masked_key: None,
+            created_at: now,
+            last_used_at: None,
+            last_tested_at: None,
+            last_refreshed_at: None,
+            version: 1,
         }
     }
 
@@ -249,13 +258,16 @@ fn is_same_account(known: &Connection, fresh: &Connection) -> bool {
     }
 }
 
-/// Whether everything that was granted to `known` is granted to `fresh`, or `known` does not work any more.
+/// Whether everything that was granted to `known` is granted to `fresh` and it stays signed in as long, or `known` does not work
+/// any more.
 fn keeps_rights(known: &Connection, fresh: &Connection) -> bool {
     let granted = |connection: &Connection| {
         connection.oauth.as_ref().map(|grant| grant.scopes_granted.clone()).unwrap_or_default()
     };
-    let fresh = granted(fresh);
-    known.status.is_over() || granted(known).iter().all(|scope| fresh.contains(scope))
+    let renewable = |connection: &Connection| connection.oauth.as_ref().is_some_and(|grant| grant.renewable);
+    let scopes = granted(fresh);
+    let keeps = granted(known).iter().all(|scope| scopes.contains(scope));
+    known.status.is_over() || (keeps && (renewable(fresh) || !renewable(known)))
 }
 
 pub(super) fn unusable(error: ToldError) -> Error {

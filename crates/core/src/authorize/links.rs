@@ -4,6 +4,7 @@
 //! the code goes, as whom, and what for, is what the stored flow says. What is no answer of a flow that waits for one in this
 //! way changes nothing.
 
+use super::arrival::NotFinished;
 use super::{Authorization, FlowState};
 use crate::error::Failure;
 use crate::oauth::state_digest;
@@ -101,6 +102,12 @@ impl Hearthkey {
         Ok(Delivered::Accepted)
     }
 
+    /// Whether an address that the system handed over has the form of an answer, whoever's.
+    #[must_use]
+    pub fn can_be_answer(address: &Secret) -> bool {
+        query_of_link(address.expose()).and_then(Callback::parse).is_ok()
+    }
+
     /// How many addresses were no answer of a sign-in, since the start.
     #[must_use]
     pub fn refused_links(&self) -> u64 {
@@ -113,8 +120,8 @@ impl Hearthkey {
         Delivered::NotExpected
     }
 
-    /// Why nothing can be finished now, if nothing can.
-    async fn closed(&self) -> Result<Option<Error>, Error> {
+    /// Why nothing can be finished now, if nothing can. Asked before a flow is taken, whichever way its answer came.
+    pub(super) async fn closed(&self) -> Result<Option<Error>, Error> {
         if self.door_is_closed().await? {
             return Ok(Some(Error::Locked));
         }
@@ -155,14 +162,17 @@ impl Hearthkey {
         self.unhurried.spawn(async move {
             let caller = Caller { door: Door::Redirect, ..Caller::background() };
             // Its watchers are told, and the history.
-            let _ = app.finish_return(id, &caller, callback).await;
+            if let Err(NotFinished::Untouched(error)) = app.finish_return(id, &caller, callback).await {
+                app.flows.advance(id, FlowState::Failed(Failure::from(&error)));
+            }
         });
     }
 
     /// Ends a sign-in with the address that the browser ended on, or its query alone, which a person pasted. Waits for the end.
     ///
     /// # Errors
-    /// An address that is not the return of a sign-in that waits. It is never quoted.
+    /// An address that is not the return of a sign-in that waits; it is never quoted. Or a vault that is not open: the sign-in
+    /// waits on then, and the same address can be pasted again.
     pub async fn paste_return(
         self: &Arc<Self>,
         caller: &Caller,
@@ -191,10 +201,16 @@ impl Hearthkey {
         if !redirect || at.is_some_and(|at| !pending.answer.comes_back_at(at)) {
             return Err(refuse("that is not the address this sign-in returns to"));
         }
+        if let Some(closed) = self.closed().await? {
+            return Err(closed);
+        }
         let (app, caller_of_task) = (Arc::clone(self), caller.clone());
         let task = async move { app.finish_return(pending.id, &caller_of_task, callback).await.map(drop) };
-        // How it ended is in the flow.
-        let _ = self.unhurried.spawn(task).await;
+        match self.unhurried.spawn(task).await {
+            Ok(Err(NotFinished::Untouched(error))) => return Err(error),
+            // How it ended is in the flow.
+            Ok(Ok(()) | Err(NotFinished::Ended(_))) | Err(_) => {}
+        }
         self.authorization(caller, pending.id).await
     }
 }

@@ -11,6 +11,8 @@ use url::Url;
 /// The ways of a service that work here.
 pub(super) struct Ways {
     working: Vec<Strategy>,
+    /// Those that work for a client with a secret only, which this one has not.
+    secretless: Vec<Strategy>,
     bounce: Option<Url>,
 }
 
@@ -32,7 +34,7 @@ impl Ways {
             return if self.working.contains(&wanted) {
                 Ok(wanted)
             } else {
-                refuse(missing(service, wanted))
+                refuse(self.missing(service, wanted))
             };
         }
         // Without a browser here: one that is elsewhere first, then what a pasted address can end.
@@ -40,9 +42,16 @@ impl Ways {
         let without = without.into_iter().filter(|way| !has_browser && self.working.contains(way));
         match (without.chain(self.working.iter().copied()).next(), allowed.first()) {
             (Some(best), _) => Ok(best),
-            (None, Some(first)) => refuse(missing(service, *first)),
+            (None, Some(first)) => refuse(self.missing(service, *first)),
             (None, None) => refuse(format!("{service} has no way that Hearthkey knows")),
         }
+    }
+
+    fn missing(&self, service: &str, way: Strategy) -> String {
+        if self.secretless.contains(&way) {
+            return format!("{service} has {} for clients with a secret only", way.word());
+        }
+        missing(service, way)
     }
 
     /// What could be tried instead.
@@ -71,11 +80,12 @@ fn missing(service: &str, way: Strategy) -> String {
 }
 
 impl Hearthkey {
-    /// The ways a service allows that work here, best first.
+    /// The ways a service allows a client, with a secret or without one, that work here, best first.
     pub(super) async fn ways_back(
         &self,
         oauth: &OAuth2,
         server: &AuthorizationServer,
+        has_secret: bool,
     ) -> Result<Ways, Error> {
         let bounce = self.ports.store.settings().await?.bounce;
         let receives_links = self.ports.host.receives_links();
@@ -85,8 +95,13 @@ impl Hearthkey {
             Strategy::HttpsBounce => bounce.is_some(),
             Strategy::Device => server.device_authorization_endpoint.is_some(),
         };
-        let working = oauth.strategies.iter().copied().filter(works).collect();
-        Ok(Ways { working, bounce })
+        let wants_secret = |way: &Strategy| oauth.confidential.contains(way);
+        let working = oauth.strategies.iter().copied().filter(works);
+        let (first, then): (Vec<_>, Vec<_>) = working.partition(wants_secret);
+        Ok(match has_secret {
+            true => Ways { working: [first, then].concat(), secretless: vec![], bounce },
+            false => Ways { working: then, secretless: first, bounce },
+        })
     }
 
     /// The https page that sends browsers on to the app, where one is set.

@@ -97,7 +97,10 @@ impl Hearthkey {
             let oauth = self.oauth_of(&pending);
             let others = match oauth {
                 Some(oauth) => {
-                    self.ways_back(oauth, &pending.server).await?.others(pending.answer.strategy())
+                    let has_secret = self.has_secret(&pending).await?;
+                    self.ways_back(oauth, &pending.server, has_secret)
+                        .await?
+                        .others(pending.answer.strategy())
                 }
                 None => vec![],
             };

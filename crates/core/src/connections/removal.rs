@@ -4,6 +4,7 @@
 use crate::changes::Topic;
 use crate::oauth::TokenFailure;
 use crate::{Caller, Error, Hearthkey};
+use hearthkey_connectors::manifest::RevokedToken;
 use hearthkey_domain::activity::Deed;
 use hearthkey_domain::client::ClientChoice;
 use hearthkey_domain::connection::{Connection, Identity, OAuthGrant, Status};
@@ -172,9 +173,12 @@ impl Hearthkey {
         }
         let client = self.acting_client(connection, grant, policy).await?;
         // Revoking the refresh token ends the grant; one without is ended by its access token (RFC 7009 section 2.1).
+        // What a service wants instead, its manifest says.
+        let rules = self.oauth_of_method(&connection.connector, &connection.method);
+        let by_access = rules.is_some_and(|oauth| oauth.revoke == RevokedToken::AccessToken);
         let (token, hint) = match &tokens.refresh_token {
-            Some(token) => (token, "refresh_token"),
-            None => (&tokens.access_token, "access_token"),
+            Some(token) if !by_access => (token, "refresh_token"),
+            _ => (&tokens.access_token, "access_token"),
         };
         let told = self.revoke_token(&client, &endpoint, token, hint).await;
         let failed = |failure: TokenFailure| failure.into_error(&self.connector_name(connection));

@@ -89,7 +89,7 @@ impl Hearthkey {
         let path = wanted.path.split('?').next().unwrap_or_default();
         self.note_use(caller, &connection, format!("{} {path}: {outcome}", wanted.method));
         let (reply, opened) = sent?;
-        self.note_outcome(manifest, &opened, &reply).await;
+        self.note_outcome(caller, manifest, &opened, &reply).await;
         self.handed_over(reply, &opened)
     }
 
@@ -171,7 +171,13 @@ impl Hearthkey {
 
     /// What a reply says about the connection that was used: refused though nothing was left to try, or working again. Says
     /// nothing when the credential has changed since.
-    async fn note_outcome(&self, manifest: &Manifest, opened: &Opened, reply: &Response<Bytes>) {
+    async fn note_outcome(
+        self: &Arc<Self>,
+        caller: &Caller,
+        manifest: &Manifest,
+        opened: &Opened,
+        reply: &Response<Bytes>,
+    ) {
         let known = &opened.connection;
         let (status, body) = json_of(reply);
         let troubled = is_healed_by_use(known);
@@ -188,12 +194,7 @@ impl Hearthkey {
         if !matches!(stored, Ok(Some(row)) if row.version == opened.version) {
             return;
         }
-        let noted = self.amend(known, None, |connection| {
-            if connection.is_usable() {
-                connection.status = found.clone();
-            }
-        });
-        if let Err(error) = noted.await {
+        if let Err(error) = self.note_reply(caller, known, Some(found), None).await {
             tracing::warn!(kind = ?error.kind(), "what a reply said could not be written down");
         }
     }

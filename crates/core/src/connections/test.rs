@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hearthkey_connectors::manifest::{Manifest, RequestTemplate};
 use hearthkey_connectors::reply::{self, Verdict};
 use hearthkey_connectors::request::template_address;
-use hearthkey_domain::activity::Deed;
+use hearthkey_domain::activity::{Activity, Deed, Door};
 use hearthkey_domain::connection::{Connection, Identity, Status};
 use hearthkey_domain::credential::Credential;
 use hearthkey_domain::egress::EgressPolicy;
@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a test found.
 #[derive(Debug, Clone)]
@@ -80,16 +81,40 @@ impl Hearthkey {
         };
         report.identity = Some(connection.identity.clone()).filter(|_| report.ok);
         let entry = self.entry_for(caller, &connection, Deed::Tested, report.message.clone());
-        let noted = self.amend(&connection, Some(entry), |connection| {
-            connection.last_tested_at = Some(now);
-            if let Some(status) = &verdict_on_status
-                && connection.is_usable()
-            {
-                connection.status = status.clone();
+        self.note_reply(caller, &connection, verdict_on_status, Some((now, entry))).await?;
+        Ok(report)
+    }
+
+    /// Writes down what a reply said about a connection's status, and when it was tested. The person hears of one that is over
+    /// with it, outside of the window; and no more of one that works again.
+    pub(super) async fn note_reply(
+        self: &Arc<Self>,
+        caller: &Caller,
+        connection: &Connection,
+        found: Option<Status>,
+        tested: Option<(Timestamp, Activity)>,
+    ) -> Result<(), Error> {
+        let (tested_at, entry) = tested.unzip();
+        let was_over = AtomicBool::new(false);
+        let noted = self.amend(connection, entry, |connection| {
+            was_over.store(connection.status.is_over(), Ordering::Relaxed);
+            connection.last_tested_at = tested_at.or(connection.last_tested_at);
+            match &found {
+                _ if !connection.is_usable() => {}
+                Some(Status::Active) => connection.works_again(),
+                Some(found) => connection.status = found.clone(),
+                None => {}
             }
         });
-        noted.await?;
-        Ok(report)
+        let noted = noted.await?;
+        match (&noted.status, was_over.into_inner()) {
+            (Status::NeedsReconnect { reason, class }, false) if caller.door != Door::Desktop => {
+                self.tell_person(&noted, &self.trouble(&noted, *class, reason, None));
+            }
+            (Status::Active, true) => self.untell_person(noted.id),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Asks a service who a credential is signed in as. `None` when its connector names no such request.
@@ -158,10 +183,13 @@ pub(super) fn status_after(verdict: &Verdict, status: u16, connection: &Connecti
     let words = || verdict.hint.clone().unwrap_or_else(|| verdict.message.clone());
     let renewable = connection.oauth.as_ref().is_some_and(|grant| grant.renewable);
     let refused_class =
-        if connection.oauth.is_some() { FailureClass::NotRenewable } else { FailureClass::KeyRefused };
+        if connection.oauth.is_some() { FailureClass::GrantEnded } else { FailureClass::KeyRefused };
     match status {
         _ if verdict.works => is_healed_by_use(connection).then_some(Status::Active),
-        401 if !renewable => Some(Status::NeedsReconnect { reason: words(), class: refused_class }),
+        401 if !renewable => {
+            let reason = "it did not accept the credential (401)".to_owned();
+            Some(Status::NeedsReconnect { reason, class: refused_class })
+        }
         429 | 500..=599 => None,
         _ => Some(Status::Error { message: words(), class: FailureClass::RequestRefused }),
     }
@@ -171,11 +199,12 @@ pub(super) fn status_after(verdict: &Verdict, status: u16, connection: &Connecti
 /// have some time left.
 pub(super) fn is_healed_by_use(connection: &Connection) -> bool {
     let cool_down = connection.oauth.as_ref().and_then(|grant| grant.renewal.cool_down.as_ref());
+    let renewable = connection.oauth.as_ref().is_some_and(|grant| grant.renewable);
     match &connection.status {
         Status::NeedsReconnect { class, .. } => {
-            !matches!(class, FailureClass::GrantEnded | FailureClass::ReplyLost) || connection.oauth.is_none()
+            !matches!(class, FailureClass::GrantEnded | FailureClass::ReplyLost) || !renewable
         }
-        Status::Error { .. } => cool_down.is_none_or(|cool_down| !cool_down.class.needs_person()),
+        Status::Error { .. } => cool_down.is_none_or(|cool_down| !cool_down.needs_person()),
         _ => false,
     }
 }

@@ -4,11 +4,12 @@
 //! Nothing here believes a reply: it comes bounded in size, the parser bounds its depth, and what is optional and cannot be
 //! read is left out, so that it does not cost the tokens beside it.
 
-use hearthkey_connectors::manifest::{OAuth2, ReplyRules, ScopeSeparator};
+use hearthkey_connectors::manifest::{Codes, OAuth2, ReplyRules, ScopeSeparator, Server};
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use url::Url;
 
 /// How one way to sign in departs from the RFCs on the wire. Nothing does by default.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Dialect {
     reply: ReplyRules,
     /// The members of a reply that belong to the connection.
     told: Vec<String>,
+    /// The endpoints besides the token endpoint that the manifest itself writes out.
+    named: Vec<Url>,
 }
 
 /// A token reply in the shape of RFC 6749.
@@ -46,7 +49,28 @@ impl Dialect {
             token_parameters: oauth.token_parameters.clone(),
             reply: oauth.reply.clone(),
             told: oauth.reply_values.iter().map(|value| value.field.clone()).collect(),
+            named: oauth.server.iter().flat_map(Server::written_out).cloned().collect(),
         }
+    }
+
+    /// Whether the manifest writes out this endpoint: no server and no row of the database named it.
+    pub(super) fn names(&self, endpoint: &Url) -> bool {
+        self.named.contains(endpoint)
+    }
+
+    /// The error code of a reply that brings no tokens, if it is a refusal: under a status of success as well.
+    pub(super) fn refused(&self, status: StatusCode, body: &[u8]) -> Option<String> {
+        let read = self.read(status, body);
+        if read.status.is_success() {
+            return None;
+        }
+        let shape: Value = serde_json::from_slice(&read.body?).ok()?;
+        Some(shape.get("error")?.as_str()?.to_owned())
+    }
+
+    /// What the service's own error codes mean.
+    pub(super) fn codes(&self) -> &Codes {
+        &self.reply.codes
     }
 
     /// Reads a token reply.
@@ -55,8 +79,12 @@ impl Dialect {
             return Read { status, ..Read::default() };
         };
         let said_no = self.reply.ok.as_ref().is_some_and(|flag| reply.get(flag) == Some(&Value::Bool(false)));
-        let error = reply.get("error").and_then(Value::as_str).filter(|code| !code.is_empty());
-        if !status.is_success() || said_no || error.is_some() {
+        let code = |name: &str| reply.get(name).and_then(Value::as_str).filter(|code| !code.is_empty());
+        let refused = !status.is_success() || said_no;
+        // Elsewhere than in `error` a reply that refuses nothing may say anything.
+        let own = self.reply.error_at.as_deref().filter(|_| refused);
+        let error = code("error").or_else(|| own.and_then(code));
+        if refused || error.is_some() {
             // A refusal under a status of success is one all the same.
             let status = if status.is_success() { StatusCode::BAD_REQUEST } else { status };
             let shape = error.or(said_no.then_some("refused")).map(|code| refusal(code, &reply));
@@ -103,9 +131,12 @@ impl Dialect {
     }
 }
 
-/// An error response of RFC 6749 section 5.2 and nothing else.
+/// An error response of RFC 6749 section 5.2 and nothing else. Services with errors of their own shape say `message`.
 fn refusal(code: &str, reply: &Map<String, Value>) -> Map<String, Value> {
-    let described = reply.get("error_description").filter(|value| is_text(value)).cloned();
+    let described = ["error_description", "message"]
+        .iter()
+        .find_map(|name| reply.get(*name).filter(|value| is_text(value)))
+        .cloned();
     let described = described.map(|text| ("error_description".to_owned(), text));
     std::iter::once(("error".to_owned(), Value::from(code))).chain(described).collect()
 }
@@ -218,7 +249,12 @@ mod tests {
         assert_eq!(read("shopify", &shopify).1["token_type"], "bearer");
         let hubspot = json!({ "status": "BAD_REFRESH_TOKEN", "message": "missing or unknown refresh token" });
         let found = dialect("hubspot").read(StatusCode::BAD_REQUEST, hubspot.to_string().as_bytes());
-        assert_eq!((found.status, found.body), (StatusCode::BAD_REQUEST, None));
+        let body: Value = serde_json::from_slice(&found.body.unwrap()).unwrap();
+        let shape =
+            json!({ "error": "BAD_REFRESH_TOKEN", "error_description": "missing or unknown refresh token" });
+        assert_eq!((found.status, body), (StatusCode::BAD_REQUEST, shape));
+        let tokens = json!({ "access_token": "a", "status": "BAD_REFRESH_TOKEN", "expires_in": 1800 });
+        assert_eq!(read("hubspot", &tokens).0, 200, "no error where nothing is refused");
     }
 
     #[test]
@@ -254,8 +290,8 @@ mod tests {
         assert_eq!(life(json!({ "access_token": "a", "expires_in": 60 })), 60);
     }
 
-    static DIALECTS: LazyLock<[Dialect; 3]> =
-        LazyLock::new(|| ["github", "slack", "salesforce"].map(dialect));
+    static DIALECTS: LazyLock<[Dialect; 4]> =
+        LazyLock::new(|| ["github", "slack", "salesforce", "hubspot"].map(dialect));
 
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
@@ -277,6 +313,8 @@ mod tests {
             "authed_user",
             "instance_url",
             "refresh_token_expires_in",
+            "status",
+            "message",
             "other",
         ]);
         leaf.prop_recursive(4, 64, 8, move |inner| {

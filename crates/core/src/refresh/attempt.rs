@@ -7,7 +7,7 @@ use crate::tokens::{Opened, granted};
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::connection::{Connection, OAuthGrant};
 use hearthkey_domain::credential::{Credential, TokenSet};
-use hearthkey_domain::ports::{CredentialRow, RefreshState};
+use hearthkey_domain::ports::{CredentialRow, RefreshState, StoreError};
 use hearthkey_domain::renewal::FailureClass;
 use std::sync::Arc;
 
@@ -32,7 +32,16 @@ impl Hearthkey {
                 .await);
         }
         self.start_program(self.manifest_of(&connection)?, &connection.values).await?;
-        let client = self.acting_client(&connection, &grant, policy).await?;
+        let client = match self.acting_client(&connection, &grant, policy).await {
+            Ok(client) => client,
+            Err(error) => match client_is_gone(&error) {
+                Some(detail) => {
+                    let failed = Failed::of(FailureClass::ClientRefused, detail.to_owned());
+                    return Err(self.failed(caller, &connection, failed).await);
+                }
+                None => return Err(error),
+            },
+        };
         // A reply that cannot be written down would cost the token that was spent on it.
         self.check_room().await?;
         let vault = self.vault().await?;
@@ -54,21 +63,13 @@ impl Hearthkey {
             }
         };
         let ActingClient { server, policy, .. } = client;
-        let version = version + 1;
-        let credential = Credential::OAuth2(tokens);
-        let sealing = self.sealing_since(&vault).await?;
-        let row = match sealing.credential(&connection, version, server.issuer, &policy, &credential) {
-            // Its workspace was destroyed meanwhile: nobody is left to hold these.
-            Err(error @ Error::NotFound { .. }) => {
-                drop(sealing);
-                self.give_back(&connection, policy, &credential).await;
-                return Err(error);
-            }
-            other => other?,
-        };
+        let (version, credential) = (version + 1, Credential::OAuth2(tokens));
         // Whatever goes wrong from here on, they are still there.
-        notes.unsaved = Some(Unsaved { grant, row, _sealing: sealing });
-        let connection = self.store_renewed(caller, connection, notes).await?;
+        let unsaved =
+            Unsaved { grant, credential, version, issuer: server.issuer, policy, vault, sealed: None };
+        notes.unsaved = Some(unsaved);
+        let (connection, Unsaved { credential, policy, .. }) =
+            self.store_renewed(caller, connection, notes).await?;
         // Disconnected meanwhile, it is stored - for the removal - and used no more.
         checked(Opened { connection, credential, policy, version })
     }
@@ -83,11 +84,11 @@ impl Hearthkey {
         previous: Option<CredentialRow>,
     ) -> Result<(TokenSet, OAuthGrant), TokenFailure> {
         let scopes = grant.scopes_granted.clone();
-        let first = match self.exchange(client, &tokens, &scopes).await {
+        let first = match self.exchange_refresh(client, &tokens, &scopes).await {
             Ok(reply) => return Ok(self.succession(connection, grant, reply, tokens)),
             Err(failure) => failure,
         };
-        if self.class_of(connection, &first) != FailureClass::GrantEnded {
+        if first.class() != FailureClass::GrantEnded {
             return Err(first);
         }
         let before = match previous {
@@ -97,22 +98,10 @@ impl Hearthkey {
         let Some(Credential::OAuth2(before)) = before.filter(|before| differs(before, &tokens)) else {
             return Err(first);
         };
-        match self.exchange(client, &before, &scopes).await {
+        match self.exchange_refresh(client, &before, &scopes).await {
             Ok(reply) => Ok(self.succession(connection, grant, reply, before)),
-            Err(second) if self.class_of(connection, &second) == FailureClass::GrantEnded => Err(first),
+            Err(second) if second.class() == FailureClass::GrantEnded => Err(first),
             Err(second) => Err(second),
-        }
-    }
-
-    async fn exchange(
-        &self,
-        client: &ActingClient,
-        tokens: &TokenSet,
-        scopes: &[String],
-    ) -> Result<TokenSet, TokenFailure> {
-        match &tokens.refresh_token {
-            Some(token) => self.exchange_refresh(client, token, scopes).await,
-            None => Err(TokenFailure::Malformed("a refresh token")),
         }
     }
 
@@ -131,6 +120,16 @@ impl Hearthkey {
         let grant = granted(grant, &tokens);
         let grant = self.planned(connection, grant, tokens.refresh_ends_at, self.now());
         (tokens, grant)
+    }
+}
+
+/// Why there is no client to ask with, if that is why.
+fn client_is_gone(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::NotFound { what: "client", .. } => Some("its client is not kept here any more"),
+        Error::Unreadable { what: "client secret", .. } => Some("its client secret cannot be read any more"),
+        Error::Store(StoreError::Unreadable { .. }) => Some("its client cannot be read any more"),
+        _ => None,
     }
 }
 

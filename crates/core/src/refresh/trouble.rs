@@ -78,8 +78,29 @@ impl Hearthkey {
         }
     }
 
+    /// Why sign-ins end at the service, where its manifest says.
+    fn ended_says(&self, connection: &Connection) -> Option<&str> {
+        self.refresh_rules(connection)?.ended_says.as_deref().map(str::trim)
+    }
+
+    /// What a manifest advises about a credential that the service refuses.
+    fn advice(&self, connection: &Connection) -> Option<String> {
+        let manifest = self.catalog.get(&connection.connector)?;
+        hearthkey_connectors::reply::advice(manifest, 401, &serde_json::Value::Null)
+    }
+
+    /// Why a sign-in that the service ended is over, and what to do. One that cannot be renewed was refused at use.
+    fn ended_hint(&self, connection: &Connection) -> String {
+        let again = "Reconnect to sign in again.";
+        let at_use = connection.oauth.as_ref().is_some_and(|grant| !grant.renewable);
+        if let Some(advice) = self.advice(connection).filter(|_| at_use) {
+            return advice;
+        }
+        self.ended_says(connection).map_or_else(|| again.to_owned(), |says| format!("{says} {again}"))
+    }
+
     /// The words for a failure of a class. `detail` is the reason, to stand behind a colon.
-    pub(super) fn trouble(
+    pub(crate) fn trouble(
         &self,
         connection: &Connection,
         class: FailureClass,
@@ -88,11 +109,12 @@ impl Hearthkey {
     ) -> ConnectionTrouble {
         let (name, label) = (self.connector_name(connection), &connection.label);
         let again = "Reconnect to sign in again.";
+        let detail = detail.trim().trim_end_matches('.');
         let (title, message, hint) = match class {
             FailureClass::GrantEnded => (
                 format!("{name} ended the sign-in"),
                 format!("{name} ended the sign-in of {label}: {detail}"),
-                again.to_owned(),
+                self.ended_hint(connection),
             ),
             FailureClass::ReplyLost => (
                 "The answer to a renewal was lost".to_owned(),
@@ -138,12 +160,14 @@ impl Hearthkey {
             FailureClass::KeyRefused => (
                 format!("{name} refuses the key"),
                 format!("{name} refuses the key of {label}: {detail}"),
-                "Give the connection a key that works.".to_owned(),
+                self.advice(connection).unwrap_or_else(|| "Give the connection a key that works.".to_owned()),
             ),
         };
         let detail = match class {
             FailureClass::NotRenewable => format!("{name} gave no way to renew it"),
-            FailureClass::RateLimited | FailureClass::ProviderTrouble if detail.starts_with("status ") => {
+            FailureClass::RateLimited | FailureClass::ProviderTrouble | FailureClass::RequestRefused
+                if detail.starts_with("status ") =>
+            {
                 format!("It answered with {detail}")
             }
             _ => sentence(detail),

@@ -4,16 +4,48 @@ use super::LaneNotes;
 use crate::tokens::Sealing;
 use crate::{Caller, Error, Hearthkey};
 use hearthkey_domain::connection::{Connection, OAuthGrant, Status};
+use hearthkey_domain::credential::Credential;
+use hearthkey_domain::egress::EgressPolicy;
 use hearthkey_domain::ports::{CredentialRow, StoreError};
+use hearthkey_vault::Vault;
+use std::sync::Arc;
 
-/// New tokens that are sealed and not stored. No key is retired meanwhile.
+/// New tokens that are not stored.
 pub(super) struct Unsaved {
     pub(super) grant: OAuthGrant,
-    pub(super) row: CredentialRow,
-    pub(super) _sealing: Sealing,
+    pub(super) credential: Credential,
+    pub(super) version: u64,
+    pub(super) issuer: String,
+    pub(super) policy: EgressPolicy,
+    /// The vault as it was when the provider was asked.
+    pub(super) vault: Arc<Vault>,
+    /// Sealed, once that went. No key is retired meanwhile.
+    pub(super) sealed: Option<(CredentialRow, Sealing)>,
 }
 
 impl Hearthkey {
+    /// Seals new tokens for their place.
+    async fn seal_unsaved(&self, connection: &Connection, notes: &mut LaneNotes) -> Result<(), Error> {
+        let Some(fresh) = notes.unsaved.as_mut().filter(|fresh| fresh.sealed.is_none()) else {
+            return Ok(());
+        };
+        let sealing = self.sealing_since(&fresh.vault).await?;
+        let Unsaved { credential, version, issuer, policy, .. } = &*fresh;
+        let row = match sealing.credential(connection, *version, issuer.clone(), policy, credential) {
+            // Its workspace was destroyed meanwhile: nobody is left to hold these.
+            Err(error @ Error::NotFound { .. }) => {
+                drop(sealing);
+                if let Some(Unsaved { policy, credential, .. }) = notes.unsaved.take() {
+                    self.give_back(connection, policy, &credential).await;
+                }
+                return Err(error);
+            }
+            other => other?,
+        };
+        fresh.sealed = Some((row, sealing));
+        Ok(())
+    }
+
     /// Stores a renewed credential, with its connection as it is by then: these tokens are the only copy, and neither a rename
     /// that came between nor a full disk must cost them.
     pub(super) async fn store_renewed(
@@ -21,11 +53,13 @@ impl Hearthkey {
         caller: &Caller,
         mut connection: Connection,
         notes: &mut LaneNotes,
-    ) -> Result<Connection, Error> {
+    ) -> Result<(Connection, Unsaved), Error> {
         let (workspace, id) = (connection.workspace, connection.id);
+        let nothing = || Error::Internal("there was nothing to store");
+        self.seal_unsaved(&connection, notes).await?;
         loop {
-            let Some(Unsaved { grant, row, .. }) = &notes.unsaved else {
-                return Err(Error::Internal("there was nothing to store"));
+            let Some(Unsaved { grant, sealed: Some((row, _)), .. }) = &notes.unsaved else {
+                return Err(nothing());
             };
             let entry = self.renewed_entry(caller, &connection);
             let mended = matches!(connection.status, Status::NeedsReconnect { .. } | Status::Error { .. });
@@ -53,12 +87,12 @@ impl Hearthkey {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
-                    notes.unsaved = None;
                     if mended {
                         self.untell_person(id);
                     }
                     connection.version += 1;
-                    return Ok(connection);
+                    let stored = notes.unsaved.take().ok_or_else(nothing)?;
+                    return Ok((connection, stored));
                 }
             }
         }
@@ -91,7 +125,8 @@ impl Hearthkey {
                 if let Ok(Some(connection)) = self.ports.store.connection(row.workspace.id, id).await
                     && let Err(error) = self.store_unsaved(&caller, &connection, &mut notes).await
                 {
-                    tracing::warn!(kind = ?error.kind(), "renewed tokens could still not be stored");
+                    let what = "renewed tokens could still not be stored";
+                    self.say_seldom(what, || tracing::warn!(kind = ?error.kind(), "{what}"));
                 }
             }
         }

@@ -55,6 +55,26 @@ fn tokens_that_die_of_rest_are_renewed_at_half_of_it() {
 }
 
 #[test]
+fn after_a_lost_answer_tokens_are_tried_shortly_before_they_die() {
+    let ending = |end: i64| Terms { refresh_ends_at: Some(at(end)), ..terms(None, None, 0) };
+    for (terms, idle_days, last) in [
+        (terms(None, Some(30), 9), Some(30), Some(29 * DAY)),
+        (terms(None, Some(1), 9), Some(1), Some(DAY * 9 / 10)),
+        (terms(None, None, 9), None, None),
+        (ending(60 * DAY), None, Some(59 * DAY)),
+        (ending(60 * DAY), Some(30), Some(29 * DAY)),
+        (ending(30 * MINUTE), None, None),
+    ] {
+        let plan = Renewal::default().planned(terms);
+        assert_eq!(after(at(0), plan.last_keep_alive(idle_days)), last, "{terms:?}");
+    }
+    // An end that renewals do not move is none of this.
+    let first = Renewal::default().planned(ending(60 * DAY));
+    let fixed = first.planned(Terms { obtained_at: at(30 * DAY), ..ending(60 * DAY) });
+    assert_eq!(fixed.last_keep_alive(None), None);
+}
+
+#[test]
 fn a_refresh_tokens_own_end_is_moved_or_told() {
     let ending = |obtained: i64, end: i64| Terms {
         obtained_at: at(obtained),
@@ -85,22 +105,27 @@ fn a_clock_that_was_set_back_is_noticed() {
 
 #[test]
 fn every_failure_has_a_class_with_a_word_and_a_remedy() {
-    let own = ["token_revoked".to_owned()];
     for (code, class) in [
         ("invalid_grant", FailureClass::GrantEnded),
         ("bad_refresh_token", FailureClass::GrantEnded),
-        ("token_revoked", FailureClass::GrantEnded),
+        ("interaction_required", FailureClass::GrantEnded),
+        ("consent_required", FailureClass::GrantEnded),
+        ("login_required", FailureClass::GrantEnded),
         ("token_rotated", FailureClass::RequestRefused),
         ("invalid_client", FailureClass::ClientRefused),
         ("unauthorized_client", FailureClass::ClientRefused),
+        ("deleted_client", FailureClass::ClientRefused),
+        ("invalid_client_id", FailureClass::ClientRefused),
         ("invalid_scope", FailureClass::RequestRefused),
         ("unsupported_grant_type", FailureClass::RequestRefused),
         ("invalid_request", FailureClass::RequestRefused),
         ("temporarily_unavailable", FailureClass::ProviderTrouble),
+        ("server_error", FailureClass::ProviderTrouble),
         ("slow_down", FailureClass::RateLimited),
+        ("ratelimited", FailureClass::RateLimited),
         ("", FailureClass::RequestRefused),
     ] {
-        assert_eq!(FailureClass::of_code(code, &own), class, "{code}");
+        assert_eq!(FailureClass::of_code(code), class, "{code}");
     }
     for (status, class) in [
         (429, FailureClass::RateLimited),
@@ -108,7 +133,9 @@ fn every_failure_has_a_class_with_a_word_and_a_remedy() {
         (425, FailureClass::ProviderTrouble),
         (500, FailureClass::ProviderTrouble),
         (503, FailureClass::ProviderTrouble),
-        (404, FailureClass::Malformed),
+        (400, FailureClass::RequestRefused),
+        (404, FailureClass::RequestRefused),
+        (307, FailureClass::Malformed),
         (302, FailureClass::Malformed),
     ] {
         assert_eq!(FailureClass::of_status(status), class, "{status}");
@@ -140,6 +167,7 @@ fn waits_double_within_their_bounds() {
             message: String::new(),
             since: at(-1),
             not_before: at(0),
+            needed_person: None,
         });
         let asked = asked.map(at);
         let cool_down = CoolDown::after(before.as_ref(), class, String::new(), at(0), asked, draw);
@@ -148,16 +176,24 @@ fn waits_double_within_their_bounds() {
     };
     let (passing, refused) = (FailureClass::Unreachable, FailureClass::ClientRefused);
     for (class, failures, least, most) in [
-        (passing, 1, 10, 12),
-        (passing, 2, 16, 24),
-        (passing, 3, 32, 48),
-        (passing, 40, 12 * MINUTE, 15 * MINUTE),
-        (passing, u32::MAX, 12 * MINUTE, 15 * MINUTE),
-        (refused, 1, HOUR, HOUR + 12 * MINUTE),
-        (refused, 9, 24 * HOUR * 4 / 5, 24 * HOUR),
+        (passing, 1, 10, 15),
+        (passing, 2, 20, 30),
+        (passing, 3, 40, 60),
+        (passing, 6, 320, 480),
+        (passing, 7, 10 * MINUTE, 15 * MINUTE),
+        (passing, 40, 10 * MINUTE, 15 * MINUTE),
+        (passing, u32::MAX, 10 * MINUTE, 15 * MINUTE),
+        (refused, 1, HOUR, HOUR + 30 * MINUTE),
+        (refused, 4, 8 * HOUR, 12 * HOUR),
+        (refused, 5, 16 * HOUR, 24 * HOUR),
+        (refused, 9, 16 * HOUR, 24 * HOUR),
     ] {
         assert_eq!(wait(class, failures, 0, None), least, "{class:?} {failures}");
         assert_eq!(wait(class, failures, u32::MAX, None), most, "{class:?} {failures}");
+        // No two draws are one wait: many that failed together come one after the other.
+        let waits: std::collections::BTreeSet<_> =
+            (0..=10).map(|tenth| wait(class, failures, u32::MAX / 10 * tenth, None)).collect();
+        assert!(waits.len() >= 5, "{class:?} {failures}: {waits:?}");
     }
     // What the provider asks for is heeded, for a day.
     assert_eq!(wait(FailureClass::RateLimited, 1, 0, Some(HOUR)), HOUR);
@@ -166,6 +202,19 @@ fn waits_double_within_their_bounds() {
     // Of another kind: counted anew.
     let blip = CoolDown::after(None, passing, String::new(), at(0), None, 0);
     assert_eq!(CoolDown::after(Some(&blip), refused, String::new(), at(0), None, 0).failures, 1);
+}
+
+#[test]
+fn failures_that_pass_end_no_row_of_those_that_need_a_person() {
+    let (passing, refused) = (FailureClass::Unreachable, FailureClass::ClientRefused);
+    let (mut last, mut seen): (Option<CoolDown>, Vec<_>) = (None, vec![]);
+    for class in [passing, refused, passing, passing, refused, FailureClass::RequestRefused, refused] {
+        let news = CoolDown::is_news(last.as_ref(), class);
+        let next = CoolDown::after(last.as_ref(), class, String::new(), at(0), None, 0);
+        seen.push((next.failures, news));
+        last = Some(next);
+    }
+    assert_eq!(seen, [(1, true), (1, true), (1, false), (2, false), (2, false), (3, true), (4, true)]);
 }
 
 #[test]

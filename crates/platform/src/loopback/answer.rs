@@ -2,20 +2,21 @@
 
 use bytes::Bytes;
 use hearthkey_domain::ports::EndPage;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 
 /// A reply of the listener.
 pub(super) type Reply = Response<Full<Bytes>>;
 
-/// The query of a request that can be a return, without its question mark; else the status that refuses it.
+/// The query of a request that can be a return, without its question mark; else the status that refuses it. Whether its host
+/// is one that is waited under is known by then.
 pub(super) fn query_of_return<B>(
     request: &Request<B>,
-    host: &str,
+    is_here: bool,
     path: &str,
     max_uri: usize,
 ) -> Result<String, StatusCode> {
-    if !is_for(request.headers(), host) {
+    if !is_here {
         return Err(StatusCode::MISDIRECTED_REQUEST);
     }
     let target = request.uri();
@@ -32,9 +33,13 @@ pub(super) fn query_of_return<B>(
     Ok(query.to_owned())
 }
 
-fn is_for(headers: &HeaderMap, host: &str) -> bool {
-    let mut named = headers.get_all(header::HOST).iter();
-    matches!((named.next(), named.next()), (Some(name), None) if name.as_bytes() == host.as_bytes())
+/// The one host that a request names.
+pub(super) fn host_of<B>(request: &Request<B>) -> Option<&[u8]> {
+    let mut named = request.headers().get_all(header::HOST).iter();
+    match (named.next(), named.next()) {
+        (Some(name), None) => Some(name.as_bytes()),
+        _ => None,
+    }
 }
 
 /// The page of the handler.

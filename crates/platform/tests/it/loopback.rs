@@ -17,10 +17,32 @@ struct Flow {
     queries: Mutex<Vec<String>>,
     /// Waited for before an answer when set.
     gate: Option<Arc<Notify>>,
+    /// What its returns have in them.
+    state: &'static str,
+    /// Notified when it is given up.
+    given_up: Notify,
+}
+
+impl Flow {
+    fn of(state: &'static str) -> Arc<Self> {
+        Arc::new(Self { state, ..Self::default() })
+    }
+
+    fn queries(&self) -> Vec<String> {
+        self.queries.lock().unwrap().clone()
+    }
 }
 
 #[async_trait]
 impl RedirectHandler for Flow {
+    fn awaits(&self, query: &str) -> bool {
+        query.contains(self.state)
+    }
+
+    async fn given_up(&self) {
+        self.given_up.notified().await;
+    }
+
     async fn arrived(&self, query: String) -> (EndPage, bool) {
         if let Some(gate) = &self.gate {
             gate.notified().await;
@@ -62,14 +84,29 @@ impl Listening {
     }
 
     async fn is_closed(&self) -> bool {
-        for _ in 0..1000 {
-            if TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-                return true;
-            }
-            tokio::task::yield_now().await;
-        }
-        false
+        is_closed(self.port).await
     }
+}
+
+async fn is_closed(port: u16) -> bool {
+    for _ in 0..1000 {
+        if TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+/// A port that was free a moment ago.
+async fn free_port() -> u16 {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// What a browser gets that is sent to a redirect.
+async fn get_at(host: &str, port: u16, query: &str) -> String {
+    let request = format!("GET /oauth/callback?{query} HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n");
+    raw(port, request.as_bytes()).await.unwrap()
 }
 
 fn in_a_minute() -> Timestamp {
@@ -215,4 +252,63 @@ async fn a_taken_port_is_named() {
         .listen("127.0.0.1", Some(first.port), in_a_minute(), Arc::new(Flow::default()))
         .await;
     assert_eq!(answer.unwrap_err(), format!("port {} is in use by another program", first.port));
+}
+
+#[tokio::test]
+async fn flows_that_need_one_port_share_it_and_each_gets_its_own_return() {
+    let (redirects, port) = (LoopbackRedirects::default(), free_port().await);
+    let flows = [Flow::of("state=a"), Flow::of("state=b"), Flow::of("state=c")];
+    for (flow, host) in flows.iter().zip(["localhost", "127.0.0.1", "localhost"]) {
+        let redirect = redirects.listen(host, Some(port), in_a_minute(), flow.clone()).await.unwrap();
+        assert_eq!(redirect.as_str(), format!("http://{host}:{port}/oauth/callback"));
+    }
+    let [first, second, third] = &flows;
+    assert!(get_at("localhost", port, "code=1&state=c").await.starts_with("HTTP/1.1 200 "));
+    assert!(get_at("localhost", port, "error=2&state=a").await.starts_with("HTTP/1.1 400 "));
+    assert!(get_at("127.0.0.1", port, "code=3&state=b").await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(first.queries(), ["error=2&state=a"]);
+    assert_eq!(second.queries(), ["code=3&state=b"]);
+    assert_eq!(third.queries(), ["code=1&state=c"]);
+    // The one that is left goes on until it is given up.
+    assert!(get_at("127.0.0.1", port, "state=b").await.starts_with("HTTP/1.1 421 "));
+    assert!(get_at("localhost", port, "state=a").await.starts_with("HTTP/1.1 400 "));
+    first.given_up.notify_one();
+    assert!(is_closed(port).await);
+    let again = Flow::of("state=d");
+    redirects.listen("127.0.0.1", Some(port), in_a_minute(), again.clone()).await.unwrap();
+    assert!(get_at("127.0.0.1", port, "code=4&state=d").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_name_is_listened_for_wherever_it_leads() {
+    if tokio::net::TcpListener::bind("[::1]:0").await.is_err() {
+        return;
+    }
+    for shared in [false, true] {
+        let (redirects, port) = (LoopbackRedirects::default(), free_port().await);
+        // One that has the number alone has no need of it, until another has.
+        if shared {
+            redirects.listen("127.0.0.1", Some(port), in_a_minute(), Flow::of("state=n")).await.unwrap();
+            assert!(TcpStream::connect(("::1", port)).await.is_err());
+        }
+        let flow = Flow::of("state=s");
+        redirects.listen("localhost", Some(port), in_a_minute(), flow.clone()).await.unwrap();
+        let mut tab = TcpStream::connect(("::1", port)).await.unwrap();
+        let request =
+            format!("GET /oauth/callback?code=a&state=s HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n");
+        tab.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        tab.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+        assert_eq!(flow.queries(), ["code=a&state=s"]);
+    }
+
+    // Another program there would get the return: nobody is sent off.
+    let other = tokio::net::TcpListener::bind("[::1]:0").await.unwrap();
+    let port = other.local_addr().unwrap().port();
+    let redirects = LoopbackRedirects::default();
+    let refused = redirects.listen("localhost", Some(port), in_a_minute(), Flow::of("state=s")).await;
+    assert_eq!(refused.unwrap_err(), format!("port {port} is in use by another program"));
+    assert!(is_closed(port).await);
+    redirects.listen("127.0.0.1", Some(port), in_a_minute(), Flow::of("state=s")).await.unwrap();
 }

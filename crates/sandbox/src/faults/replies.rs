@@ -17,7 +17,7 @@ use std::convert::Infallible;
 const PIECE: u64 = 16 * 1024;
 
 /// The reply that takes the place of the true one, for the kinds that replace it.
-pub(crate) fn canned(kind: &FaultKind, now: Timestamp) -> Option<Response> {
+pub(crate) fn canned(kind: &FaultKind, asked: (&HeaderMap, &[u8]), now: Timestamp) -> Option<Response> {
     Some(match kind {
         FaultKind::Status { status, body } => status_reply(*status, body.as_deref()),
         FaultKind::RateLimited { retry_after } => {
@@ -44,6 +44,12 @@ pub(crate) fn canned(kind: &FaultKind, now: Timestamp) -> Option<Response> {
             StatusCode::OK,
             &json!({ "error": error, "error_description": "An error inside a success." }),
         ),
+        FaultKind::EchoingError { error } => {
+            let header = asked.0.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+            let said = [header, asked.1].map(String::from_utf8_lossy).join(" ");
+            let error = json!({ "error": error, "error_description": said });
+            reply::json(StatusCode::BAD_REQUEST, &error)
+        }
         FaultKind::Delay { .. }
         | FaultKind::Drip { .. }
         | FaultKind::Reset

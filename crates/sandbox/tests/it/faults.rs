@@ -221,6 +221,16 @@ async fn an_error_may_hide_inside_a_success() {
 }
 
 #[tokio::test]
+async fn an_error_may_repeat_the_request() {
+    let visitor = visit(approving()).await;
+    let (_, token) = visitor.tokens(EVERY_SCOPE).await;
+    strike(&visitor, "/token", Nth::First(1), FaultKind::EchoingError { error: "invalid_grant".into() });
+    let (reply, _) = visitor.raw(&refresh(&visitor, &token)).await;
+    assert!(reply.starts_with("HTTP/1.1 400") && reply.contains(&token), "{reply}");
+    pair(&visitor.refresh(&token).await);
+}
+
+#[tokio::test]
 async fn faults_join_in_the_order_listed() {
     let visitor = visit(approving()).await;
     let fault = |kind| Fault { route: "/".into(), method: Some("GET".into()), nth: Nth::Every, kind };

@@ -4,7 +4,7 @@
 
 use super::connections::{read, replace_credential};
 use super::rows::{
-    column, execute, from_nanoseconds, one, readable_up_to, to_nanoseconds, to_version, version,
+    Seldom, column, execute, from_nanoseconds, one, readable_saying, to_nanoseconds, to_version, version,
 };
 use crate::failure::failure;
 use hearthkey_domain::connection::Connection;
@@ -14,6 +14,9 @@ use hearthkey_domain::renewal::Renewal;
 use hearthkey_domain::sealed::Sealed;
 use jiff::Timestamp;
 use rusqlite::{Connection as Sqlite, Row, named_params, params};
+
+/// When it was last said that a row that is due could not be read.
+static UNREADABLE: Seldom = Seldom::new();
 
 const SPENT: &str = "spent_credentials";
 const PREVIOUS: &str = "previous_credentials";
@@ -141,22 +144,25 @@ pub(super) fn due(
         "tokens_at > :soon AND refresh_at > :now AND :woke <= :now AND refresh_jitter <= :awake ORDER BY id",
     ] {
         let room = limit - found.len();
-        found.extend(readable_up_to(room, sqlite, &format!("{SELECT} AND {which}"), values, read)?);
+        // This is looked at every second.
+        let says = || UNREADABLE.lets(now);
+        found.extend(readable_saying(says, room, sqlite, &format!("{SELECT} AND {which}"), values, read)?);
     }
     Ok(found)
 }
 
 /// The columns by which a connection's renewal is found: when, this connection's share of a spread, when its tokens were
-/// obtained, and from when until when it rests.
+/// obtained if they can be renewed, and from when until when it rests.
 pub(super) type Columns = (Option<i64>, u32, Option<i64>, Option<i64>, Option<i64>);
 
 pub(super) fn columns(connection: &Connection) -> Columns {
     let renewal = connection.oauth.as_ref().map(|grant| &grant.renewal);
     let held = renewal.and_then(|renewal| renewal.cool_down.as_ref());
+    let obtained_at = renewal.and_then(|renewal| renewal.obtained_at);
     (
         connection.refresh_at().map(to_nanoseconds),
         renewal.map_or(0, |renewal| renewal.jitter),
-        renewal.and_then(|renewal| renewal.obtained_at).map(to_nanoseconds),
+        connection.oauth.as_ref().filter(|grant| grant.renewable).and(obtained_at).map(to_nanoseconds),
         held.map(|held| to_nanoseconds(held.since)),
         held.map(|held| to_nanoseconds(held.not_before)),
     )

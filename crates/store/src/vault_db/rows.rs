@@ -4,11 +4,12 @@
 
 use crate::failure::{failed, failure};
 use hearthkey_domain::ports::StoreError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Error, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::{Mutex, PoisonError};
 
 /// Makes one value of a row.
 pub(super) type Read<T> = fn(&Row<'_>) -> Result<T, StoreError>;
@@ -35,8 +36,39 @@ pub(super) fn readable<T>(
     readable_up_to(usize::MAX, connection, sql, params, read)
 }
 
+/// Lets one through in a minute: for what would be logged at every look.
+pub(super) struct Seldom(Mutex<Option<Timestamp>>);
+
+impl Seldom {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(super) fn lets(&self, now: Timestamp) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = last.map(|last| last.duration_until(now));
+        let lets = age.is_none_or(|age| age.is_negative() || age >= SignedDuration::from_mins(1));
+        if lets {
+            *last = Some(now);
+        }
+        lets
+    }
+}
+
 /// As [`readable`], and no more than `limit`, which unreadable rows do not use up.
 pub(super) fn readable_up_to<T>(
+    limit: usize,
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: Read<T>,
+) -> Result<Vec<T>, StoreError> {
+    readable_saying(|| true, limit, connection, sql, params, read)
+}
+
+/// As [`readable_up_to`]; what is left out is logged if `says` has it.
+pub(super) fn readable_saying<T>(
+    says: impl Fn() -> bool,
     limit: usize,
     connection: &Connection,
     sql: &str,
@@ -52,7 +84,9 @@ pub(super) fn readable_up_to<T>(
         match read(row) {
             Ok(item) => found.push(item),
             Err(StoreError::Unreadable { table, reason }) => {
-                tracing::warn!(table, reason, "an unreadable row was left out");
+                if says() {
+                    tracing::warn!(table, reason, "an unreadable row was left out");
+                }
             }
             Err(error) => return Err(error),
         }
@@ -152,4 +186,17 @@ pub(super) fn to_nanoseconds(time: Timestamp) -> i64 {
 /// A stored time.
 pub(super) fn from_nanoseconds(nanoseconds: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_at_every_look_is_let_through_once_a_minute() {
+        let (seldom, begin) = (Seldom::new(), Timestamp::UNIX_EPOCH);
+        let lets = |second: &i64| seldom.lets(begin + SignedDuration::from_secs(*second));
+        assert_eq!((0..180).filter(lets).collect::<Vec<_>>(), [0, 60, 120]);
+        assert!(lets(&-400), "a clock that was set back silences nothing");
+    }
 }

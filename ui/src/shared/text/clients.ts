@@ -33,6 +33,7 @@ export const clients = {
   formTitle: (service: string) => `Your client at ${service}`,
   formNote: 'Register it once, with exactly this redirect address. All your accounts there can use it.',
   formNoteNone: 'Register it once. All your accounts there can use it.',
+  formNoteGateway: 'Set the gateway first, in a terminal: hearthkey gateway URL. The redirect address to register is shown here then.',
   formNoteSeveral: 'Register it once, with exactly these redirect addresses. All your accounts there can use it.',
   console: (service: string) => `Open the page at ${service}`,
   redirect: 'Redirect address',

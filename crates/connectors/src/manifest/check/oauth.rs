@@ -56,6 +56,20 @@ impl OAuth2 {
         if let Some(console) = &self.client.console {
             https(&format!("{here}.client.console"), console)?;
         }
+        let bundled = self.client.bundled().is_some();
+        if bundled && self.client.secret == SecretRule::Required && self.client.bundled_secret().is_none() {
+            return refuse(
+                format!("{here}.client.bundled"),
+                "needs bundled_secret, for the service requires one",
+            );
+        }
+        let without = !bundled || self.client.secret == SecretRule::None;
+        if self.client.bundled_secret().is_some() && without {
+            return refuse(
+                format!("{here}.client.bundled_secret"),
+                "needs bundled, and a secret that is not \"none\"",
+            );
+        }
         self.check_strategies(here)?;
         self.check_scopes(here)?;
         self.check_values(here, fields)
@@ -67,6 +81,12 @@ impl OAuth2 {
         if list.is_empty() || list.iter().enumerate().any(|(n, one)| list[..n].contains(one)) {
             return refuse(field, "must name at least one way, and each once");
         }
+        if self.confidential.iter().any(|way| !list.contains(way)) {
+            return refuse(format!("{here}.confidential"), "must name ways of strategies");
+        }
+        if !self.confidential.is_empty() && self.client.secret == SecretRule::None {
+            return refuse(format!("{here}.confidential"), "needs clients that may have a secret");
+        }
         let has_device = self.server.as_ref().is_none_or(|s| s.device_authorization_endpoint.is_some());
         if list.contains(&Strategy::Device) && !has_device {
             return refuse(field, "device needs server.device_authorization_endpoint");
@@ -76,6 +96,19 @@ impl OAuth2 {
         }
         if self.refresh.idle_days == Some(0) {
             return refuse(format!("{here}.refresh.idle_days"), "must be at least 1; leave it out otherwise");
+        }
+        if self.refresh.ended_says.as_ref().is_some_and(|says| !says.trim().ends_with('.')) {
+            return refuse(
+                format!("{here}.refresh.ended_says"),
+                "must be whole sentences; leave it out otherwise",
+            );
+        }
+        if self.reply.error_at.as_ref().is_some_and(|member| member.is_empty() || member == "error") {
+            return refuse(format!("{here}.reply.error_at"), "must be a member that is not \"error\"");
+        }
+        let codes: Vec<&str> = self.reply.codes.all().collect();
+        if codes.iter().enumerate().any(|(n, code)| code.is_empty() || codes[..n].contains(code)) {
+            return refuse(format!("{here}.reply.codes"), "must name codes, and each once");
         }
         if self.reply.assumed_life.is_some_and(|seconds| seconds < 60) {
             return refuse(format!("{here}.reply.assumed_life"), "must be at least 60 seconds");

@@ -20,6 +20,7 @@ fn planned(obtained: i64, due: Option<i64>, jitter: u32, rest: Option<(i64, i64)
         message: "no answer".into(),
         since: at(since),
         not_before: at(until),
+        needed_person: None,
     });
     let refresh_at = due.map(at);
     Renewal { obtained_at: Some(at(obtained)), jitter, refresh_at, cool_down, ..Renewal::default() }
