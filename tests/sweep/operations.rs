@@ -4,7 +4,7 @@ use crate::look;
 use crate::owner::Answer;
 use crate::plan::Operation;
 use crate::world::{
-    CROWD, FORGIVEN, PASSPHRASE, RENEWED, World, consented, disconnect, go_back, is_open, wish,
+    CROWD, FORGIVEN, LEAVING, PASSPHRASE, RENEWED, World, consented, disconnect, go_back, is_open, wish,
 };
 use hearthkey_api::SecretInput;
 use hearthkey_api::operations::{connections, vault, workspaces};
@@ -71,10 +71,11 @@ impl Stage {
                 Self::Rotate { generation, under_way }
             }
             Operation::Delete => {
-                let known = world.there.iter().find(|label| label.ends_with(|c: char| c.is_ascii_digit()));
+                // The only one of its account: what others live by would not be ended with it.
+                let known = world.there.iter().find(|label| label.starts_with(LEAVING));
                 let label = known.cloned().unwrap_or_else(|| {
-                    let label = world.new_name("Connected");
-                    world.connect(&label);
+                    let label = world.new_name(LEAVING);
+                    world.connect_ben(&label);
                     label
                 });
                 world.lasting.control().clear_journal();

@@ -16,6 +16,8 @@ pub(crate) const PASSPHRASE: &str = "six words are good enough here";
 pub(crate) const RENEWED: &str = "Renewed";
 /// The connection whose refresh token stays as it is.
 pub(crate) const FORGIVEN: &str = "Forgiven";
+/// What the connections are called that are removed.
+pub(crate) const LEAVING: &str = "Leaving";
 /// More connections than this are not kept: each is used after every point.
 pub(crate) const CROWD: usize = 7;
 
@@ -111,6 +113,14 @@ impl World {
     pub(crate) fn connect(&mut self, label: &str) {
         let wish = wish(self.lasting.base(), label);
         self.sign_in(None, &wish).result().expect("a sign-in");
+        self.there.insert(label.to_owned());
+    }
+
+    /// Signs in there with the other account.
+    pub(crate) fn connect_ben(&mut self, label: &str) {
+        let flow = self.talk.call(&wish(self.lasting.base(), label)).result().expect("a sign-in begins");
+        let address = format!("{}&login_hint=acc_ben", flow.authorize_url);
+        go_back(&consented(&address)).result().expect("a sign-in");
         self.there.insert(label.to_owned());
     }
 
