@@ -24,7 +24,7 @@ pub(crate) use schedule::Schedule;
 pub use trouble::{ConnectionTrouble, Outlook};
 use unsaved::Unsaved;
 
-/// How long after a renewal a refusal is no reason for another.
+/// How long after a renewal that was in vain a refusal is no reason for another.
 const ANEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a credential is renewed.
@@ -62,6 +62,9 @@ pub(crate) struct Lanes {
     lanes: Mutex<HashMap<ConnectionId, Lane>>,
     /// Whose credential of which version has worked.
     worked: Mutex<HashMap<ConnectionId, Worked>>,
+    /// The versions that were refused though they had just come for refused ones, and when: what refuses new tokens as well
+    /// refuses something else.
+    in_vain: Mutex<HashMap<ConnectionId, (u64, Timestamp)>>,
 }
 
 /// A credential that was accepted.
@@ -93,6 +96,17 @@ impl Lanes {
     pub(crate) fn close(&self, id: ConnectionId) {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.worked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.in_vain.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Notes that a version was refused though it had just come for a refused one.
+    pub(crate) fn note_renewed_in_vain(&self, id: ConnectionId, version: u64, now: Timestamp) {
+        self.in_vain.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (version, now));
+    }
+
+    fn was_renewed_in_vain(&self, id: ConnectionId, version: u64, now: Timestamp) -> bool {
+        let in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+        in_vain.get(&id).is_some_and(|(known, at)| *known == version && at.duration_until(now).abs() < ANEW)
     }
 
     fn with_worked<T>(&self, change: impl FnOnce(&mut HashMap<ConnectionId, Worked>) -> T) -> T {
@@ -133,21 +147,19 @@ impl Hearthkey {
     }
 
     /// After the provider refused an access token: the credential renewed, by this call or one that ran meanwhile. `None`
-    /// when it cannot be renewed, was renewed a moment ago, or this provider's refusal says nothing about the token.
+    /// when it cannot be renewed, was renewed a moment ago and refused all the same, or this provider's refusal says nothing
+    /// about the token.
     pub(crate) async fn after_refusal(
         self: &Arc<Self>,
         caller: &Caller,
         refused: &Opened,
     ) -> Result<Option<Opened>, Error> {
         let says_so = self.refresh_rules(&refused.connection).is_none_or(|rules| rules.on_401 != Some(false));
-        // What refuses new tokens as well refuses something else. After a failure it is the cool-down that keeps from asking.
-        let age = refused.connection.last_refreshed_at.map(|at| at.duration_until(self.now()));
-        let fine = refused.connection.oauth.as_ref().is_some_and(|grant| grant.renewal.cool_down.is_none());
-        let is_new = fine && age.is_some_and(|age| !age.is_negative() && age < ANEW);
-        if !says_so || !refused.is_renewable() || is_new {
+        let Connection { workspace, id, .. } = refused.connection;
+        let in_vain = self.lanes.was_renewed_in_vain(id, refused.version, self.now());
+        if !says_so || !refused.is_renewable() || in_vain {
             return Ok(None);
         }
-        let Connection { workspace, id, .. } = refused.connection;
         let occasion = Occasion::Refused { version: refused.version };
         self.renew(caller, workspace, id, occasion).await.map(Some)
     }

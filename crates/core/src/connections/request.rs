@@ -158,7 +158,9 @@ impl Hearthkey {
             && let Some(renewed) = self.after_refusal(caller, &opened).await?
         {
             let reply = self.send_as(manifest, &renewed, request).await?;
-            if reply.status() != StatusCode::UNAUTHORIZED {
+            if reply.status() == StatusCode::UNAUTHORIZED {
+                self.lanes.note_renewed_in_vain(renewed.connection.id, renewed.version, self.now());
+            } else {
                 self.note_worked(&renewed);
             }
             return Ok((reply, renewed));
