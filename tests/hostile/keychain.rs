@@ -97,7 +97,9 @@ impl Profile {
     /// The hashes of the database and of what is not yet in it.
     fn database(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let files = ["vault.db", "vault.db-wal"].map(|name| self.home.profile().join(name));
-        let read = |file: PathBuf| Some((file.clone(), Sha256::digest(fs::read(&file).ok()?).to_vec()));
+        // An empty log is one that nobody cleared away: nothing is in it.
+        let content = |file: &PathBuf| fs::read(file).ok().filter(|bytes| !bytes.is_empty());
+        let read = |file: PathBuf| Some((file.clone(), Sha256::digest(content(&file)?).to_vec()));
         files.into_iter().filter_map(read).collect()
     }
 
