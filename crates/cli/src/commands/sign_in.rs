@@ -133,7 +133,11 @@ impl Session {
     async fn follow(&self, authorization: &str) -> Result<AuthorizationView, Failure> {
         let mut tries = 0;
         let mut said_locked = false;
-        let mut client = self.client().await?;
+        // The owner may have gone just after it began the sign-in.
+        let mut client = match self.client().await {
+            Ok(client) => client,
+            Err(_) => self.next_client().await?,
+        };
         loop {
             let follow = Follow { authorization: authorization.to_owned() };
             let mut last = None;
